@@ -1,0 +1,469 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * The functions of malloc(3).  Each is its fast path from dsm_fast.h and,
+ * where that gives up, one slow path that enters the gate, serves the
+ * request from the thread's cache, its arena or arena 0, and leaves.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "dsm_api.h"
+#include "dsm_arena.h"
+#include "dsm_conf.h"
+#include "dsm_fast.h"
+#include "dsm_init.h"
+#include "dsm_os.h"
+#include "dsm_print.h"
+
+#define	API_ALIAS(f)	DSM_EXPORT __attribute__((__weak__, __alias__(#f)))
+
+/* What malloc() promises for any object, and what 8-byte slots lack. */
+#define	API_ALIGN	16
+
+void	*malloc(size_t) API_ALIAS(__malloc);
+void	*calloc(size_t, size_t) API_ALIAS(__calloc);
+void	*realloc(void *, size_t) API_ALIAS(__realloc);
+void	 free(void *) API_ALIAS(__free);
+int	 posix_memalign(void **, size_t, size_t) API_ALIAS(__posix_memalign);
+void	*aligned_alloc(size_t, size_t) API_ALIAS(__aligned_alloc);
+void	 free_sized(void *, size_t) API_ALIAS(__free_sized);
+void	 free_aligned_sized(void *, size_t, size_t)
+	    API_ALIAS(__free_aligned_sized);
+size_t	 malloc_usable_size(const void *) API_ALIAS(__malloc_usable_size);
+
+/* Out of memory, or a size that cannot be. */
+static void * DSM_COLD
+api_nomem(size_t size)
+{
+
+	if (conf.xmalloc)
+		print_fatal("out of memory: a request of %zu bytes failed "
+		    "(xmalloc:true)", size);
+	errno = ENOMEM;
+	return (NULL);
+}
+
+static void *
+api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
+{
+	struct arena *a = c != NULL ? c->arena : arena_zero();
+
+	cache_tick_large(c);
+	return (large_alloc(&a->large, size, align, zeroed));
+}
+
+/*
+ * Every allocation that is not a hit.  *zeroed says whether the memory is
+ * known to read as zero.
+ */
+static void *
+api_alloc(size_t size, size_t align, unsigned class, bool *zeroed)
+{
+	struct cache *c;
+	void *p;
+
+	*zeroed = false;
+	if (!init_once())
+		return (NULL);
+	c = cache_enter();
+	if (class == 0)
+		p = api_large(c, size, align, zeroed);
+	else if (likely(c != NULL))
+		p = cache_malloc(c, class);
+	else
+		p = cache_malloc_none(class);
+	cache_leave();
+	return (p);
+}
+
+static void * DSM_NOINLINE
+malloc_slow(size_t size)
+{
+	unsigned class = 0;
+	bool zeroed;
+	void *p;
+
+	if (size <= SIZE_SMALL_MAX)
+		class = size_class(size + (size == 0));
+	p = api_alloc(size, 1, class, &zeroed);
+	return (likely(p != NULL) ? p : api_nomem(size));
+}
+
+DSM_EXPORT void *
+__malloc(size_t size)
+{
+	void *p = fast_malloc(size);
+
+	return (likely(p != NULL) ? p : malloc_slow(size));
+}
+
+/* The program freed something that is not a block: say what we know. */
+static void DSM_COLD __attribute__((__noreturn__))
+free_bad(const char *what, const void *p, uint64_t word)
+{
+	const struct span *s = map_span(word);
+
+	if (s == NULL)
+		print_fatal("%s(%p): not memory of this allocator (or freed "
+		    "already, and its pages given back)", what, p);
+	if (map_tag(word) == MAP_TAG_FREE)
+		print_fatal("%s(%p): in free memory, %zu bytes at %p", what,
+		    p, s->size, (const void *)s->addr);
+	if (s->kind == SPAN_STOCK)
+		print_fatal("%s(%p): the block of %zu bytes is free already "
+		    "(double free)", what, p, s->size);
+	print_fatal("%s(%p): not the start of a block but %zu bytes into one "
+	    "of %zu at %p", what, p, (size_t)((const char *)p - s->addr),
+	    s->size, (const void *)s->addr);
+}
+
+/* The live large block that starts at p. */
+static struct extent *
+api_extent(const char *what, const void *p, uint64_t word)
+{
+	struct extent *e = map_span(word);
+
+	if (unlikely(e == NULL || map_tag(word) != 0 ||
+	    e->span.kind != SPAN_LARGE || e->span.addr != p))
+		free_bad(what, p, word);
+	return (e);
+}
+
+static void DSM_NOINLINE
+free_slow(void *p)
+{
+	uint64_t word = map_find(p);
+	struct extent *e;
+	struct arena *a;
+	struct cache *c;
+
+	if (p == NULL)
+		return;
+	if (unlikely(word == 0))
+		free_bad("free", p, word);
+	c = cache_enter();
+	if (map_tag(word) != 0 && map_tag(word) != MAP_TAG_FREE) {
+		if (likely(c != NULL))
+			cache_free(c, p, map_tag(word) / ARENA_TAG(1));
+		else
+			cache_free_none(p);
+	} else {
+		e = api_extent("free", p, word);
+		a = arena_of_large(e->span.owner);
+		large_free(e, load_rlx(&decay_clock));
+		arena_freed(a, load_rlx(&decay_clock));
+	}
+	cache_leave();
+}
+
+DSM_EXPORT void
+__free(void *p)
+{
+
+	if (unlikely(!fast_free(p)))
+		free_slow(p);
+}
+
+DSM_EXPORT void
+__free_sized(void *p, size_t size)
+{
+
+	if (unlikely(!fast_free_sized(p, size)))
+		free_slow(p);
+}
+
+DSM_EXPORT void
+__free_aligned_sized(void *p, size_t align, size_t size)
+{
+
+	(void)align;
+	(void)size;
+	__free(p);
+}
+
+static void * DSM_NOINLINE
+calloc_slow(size_t size)
+{
+	unsigned class = 0;
+	bool zeroed;
+	void *p;
+
+	if (size <= SIZE_SMALL_MAX)
+		class = size_class(size + (size == 0));
+	if ((p = api_alloc(size, 1, class, &zeroed)) == NULL)
+		return (api_nomem(size));
+	return (zeroed ? p : memset(p, 0, size));
+}
+
+DSM_EXPORT void *
+__calloc(size_t number, size_t size)
+{
+	void *p;
+
+	if (unlikely(__builtin_mul_overflow(number, size, &size)))
+		return (api_nomem(SIZE_MAX));
+	p = fast_malloc(size);
+	return (likely(p != NULL) ? memset(p, 0, size) : calloc_slow(size));
+}
+
+/* What a block can hold. */
+static size_t
+api_usable(const char *what, const void *p, uint64_t word)
+{
+	unsigned tag = map_tag(word);
+
+	if (likely(tag != 0 && tag != MAP_TAG_FREE))
+		return (size_info[tag / ARENA_TAG(1)].size);
+	return (api_extent(what, p, word)->span.size);
+}
+
+DSM_EXPORT size_t
+__malloc_usable_size(const void *p)
+{
+	uint64_t word;
+	unsigned tag;
+
+	if (unlikely(p == NULL))
+		return (0);
+	word = map_word(p);
+	tag = map_tag(word);
+	if (likely(tag != 0 && tag != MAP_TAG_FREE))
+		return (size_info[tag / ARENA_TAG(1)].size);
+	return (api_usable("malloc_usable_size", p, map_find(p)));
+}
+
+/* A new block, the old contents, the old block freed. */
+static void *
+realloc_copy(void *p, size_t osize, size_t nsize)
+{
+	void *q = __malloc(nsize);
+
+	if (q == NULL)
+		return (NULL);
+	memcpy(q, p, DSM_MIN(osize, nsize));
+	__free(p);
+	return (q);
+}
+
+static void *
+realloc_large(void *p, size_t size)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	struct extent *e;
+	struct cache *c;
+	size_t osize;
+	void *q = NULL;
+
+	c = cache_enter();
+	e = api_extent("realloc", p, map_find(p));
+	osize = e->span.size;
+	if (size > SIZE_SMALL_MAX) {
+		cache_tick_large(c);
+		q = large_resize(e, size, now);
+		arena_freed(arena_of_large(e->span.owner), now);
+	}
+	cache_leave();
+	return (q != NULL ? q : realloc_copy(p, osize, size));
+}
+
+DSM_EXPORT void *
+__realloc(void *p, size_t size)
+{
+	unsigned tag;
+
+	if (unlikely(p == NULL))
+		return (__malloc(size));
+	tag = map_tag(map_word(p));
+	if (unlikely(tag == 0 || tag == MAP_TAG_FREE))
+		return (realloc_large(p, size));
+	size += size == 0;
+	if (size <= SIZE_SMALL_MAX &&
+	    size_table[(size - 1) >> 3] * 8u == tag)
+		return (p);
+	return (realloc_copy(p, size_info[tag / ARENA_TAG(1)].size, size));
+}
+
+/*
+ * The class whose slots are aligned: a slab starts at a page, so a slot is
+ * aligned to every power of two up to the page that divides its size.  0:
+ * none is, the block must be large.
+ */
+static unsigned
+align_class(size_t align, size_t size)
+{
+	unsigned class;
+
+	if (align > os_page || size > SIZE_SMALL_MAX || align > SIZE_SMALL_MAX)
+		return (0);
+	size = ROUND_UP(size + (size == 0), align);
+	if (size > SIZE_SMALL_MAX)
+		return (0);
+	for (class = size_class(size); class < SIZE_NCLASSES; class++)
+		if ((size_info[class].size & (align - 1)) == 0)
+			return (class);
+	return (0);
+}
+
+static void * DSM_NOINLINE
+align_slow(size_t align, size_t size)
+{
+	unsigned class;
+	bool zeroed;
+	void *p;
+
+	if (!init_once())
+		return (NULL);
+	class = align_class(align, size);
+	if (class != 0)
+		p = __malloc(size_info[class].size);
+	else
+		p = api_alloc(DSM_MAX(size, (size_t)SIZE_SMALL_MAX + 1),
+		    align, 0, &zeroed);
+	return (p);
+}
+
+/* Aligned memory; errno is the caller's business. */
+static DSM_INLINE void *
+api_aligned(size_t align, size_t size)
+{
+	void *p;
+
+	if (likely(align <= API_ALIGN)) {
+		p = fast_malloc(size < align ? align : size);
+		if (likely(p != NULL))
+			return (p);
+		size = DSM_MAX(size, align);
+	}
+	return (align_slow(align, size));
+}
+
+DSM_EXPORT int
+__posix_memalign(void **out, size_t align, size_t size)
+{
+	int saved = errno;
+	void *p;
+
+	if (unlikely(!IS_POW2(align) || align < sizeof(void *)))
+		return (EINVAL);
+	if (unlikely((p = api_aligned(align, size)) == NULL)) {
+		(void)api_nomem(size);
+		errno = saved;
+		return (ENOMEM);
+	}
+	*out = p;
+	return (0);
+}
+
+DSM_EXPORT void *
+__aligned_alloc(size_t align, size_t size)
+{
+	void *p;
+
+	if (unlikely(!IS_POW2(align))) {
+		errno = EINVAL;
+		return (NULL);
+	}
+	p = api_aligned(align, size);
+	return (likely(p != NULL) ? p : api_nomem(size));
+}
+
+/*
+ * The old and the BSD ones.  In a libc these are files of their own beside
+ * the allocator; the stand-alone library has them all.
+ */
+#ifndef DSM_IN_LIBC
+void	*memalign(size_t, size_t);
+void	*valloc(size_t);
+void	*pvalloc(size_t);
+void	*reallocarray(void *, size_t, size_t);
+void	*reallocf(void *, size_t);
+
+/* Like glibc's: an alignment that is no power of two is rounded up. */
+DSM_EXPORT void *
+memalign(size_t align, size_t size)
+{
+
+	if (align > SIZE_LARGE_MAX) {
+		errno = EINVAL;
+		return (NULL);
+	}
+	if (!IS_POW2(align))
+		align = align == 0 ? 1 : (size_t)1 <<
+		    (64 - __builtin_clzl(align));
+	return (__aligned_alloc(align, size));
+}
+
+DSM_EXPORT void *
+valloc(size_t size)
+{
+
+	return (init_once() ? __aligned_alloc(os_page, size) :
+	    api_nomem(size));
+}
+
+DSM_EXPORT void *
+pvalloc(size_t size)
+{
+
+	if (!init_once() || size > SIZE_LARGE_MAX)
+		return (api_nomem(size));
+	size = DSM_MAX(size, (size_t)1);
+	return (__aligned_alloc(os_page, ROUND_UP(size, os_page)));
+}
+
+DSM_EXPORT void *
+reallocarray(void *p, size_t number, size_t size)
+{
+
+	if (__builtin_mul_overflow(number, size, &size))
+		return (api_nomem(SIZE_MAX));
+	return (__realloc(p, size));
+}
+
+DSM_EXPORT void *
+reallocf(void *p, size_t size)
+{
+	void *q = __realloc(p, size);
+
+	if (q == NULL)
+		__free(p);
+	return (q);
+}
+#else
+void	_malloc_prefork(void);
+void	_malloc_postfork(void);
+void	_malloc_thread_cleanup(void);
+void	_malloc_first_thread(void);
+
+DSM_EXPORT void
+_malloc_prefork(void)
+{
+
+	cache_prefork();
+}
+
+/* FreeBSD has one call for both sides; the child is told by its thread. */
+DSM_EXPORT void
+_malloc_postfork(void)
+{
+
+	cache_postfork_any();
+}
+
+DSM_EXPORT void
+_malloc_thread_cleanup(void)
+{
+
+	cache_exit_self();
+}
+
+DSM_EXPORT void
+_malloc_first_thread(void)
+{
+}
+#endif

@@ -1,0 +1,64 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * arena: the unit of policy and of contention; see dsm_arena.c.
+ */
+#ifndef _DSM_ARENA_H_
+#define	_DSM_ARENA_H_
+
+#include "dsm_bin.h"
+#include "dsm_decay.h"
+#include "dsm_defs.h"
+#include "dsm_large.h"
+#include "dsm_pool.h"
+#include "dsm_region.h"
+#include "dsm_size.h"
+#include "dsm_stats.h"
+
+/* MALLOCX_ARENA ends at 4094; the automatic ones may be at most this many. */
+#define	ARENA_AUTO_MAX	1024
+
+struct arena {
+	/* Constant. */
+	unsigned	 ind;
+	/* Atomic. */
+	uint32_t	 nthreads;
+	/* Each with its own lock. */
+	struct decay	 decay;
+	struct regions	 regions;
+	struct large	 large;
+	struct bin	 bins[SIZE_NCLASSES];
+};
+
+bool	 arena_boot(void);
+/* The automatic arena with the fewest threads; counts one more. */
+struct arena *arena_bind(void);
+void	 arena_unbind(struct arena *);
+/* The arena of a re-entrant or cacheless request. */
+struct arena *arena_zero(void);
+struct arena *arena_of_large(struct large *);
+struct bin *arena_bin(struct arena *, unsigned class);
+
+/* Any thread's slow paths: purge what is overdue, anywhere. */
+void	 arena_tick(uint64_t now);
+/* Something of this arena, or of the pool, may have become dirty. */
+void	 arena_freed(struct arena *, uint64_t now);
+/* Bring in what other arenas' threads have freed. */
+void	 arena_collect(struct arena *, uint64_t now);
+void	 arena_forked(struct arena *mine);
+
+/* For mallctl and statistics: index >= arena_count() means all. */
+unsigned arena_count(void);
+bool	 arena_decay_all(unsigned index, bool everything);
+int64_t	 arena_decay_ms_get(unsigned index);
+bool	 arena_decay_ms_set(unsigned index, int64_t ms);
+bool	 arena_stats_read(unsigned index, struct stats_arena *);
+
+/* The tag of a class: its entry's offset in a cache (dsm_cache.h). */
+#define	ARENA_TAG(class)	((class) * 24u)
+
+#endif /* !_DSM_ARENA_H_ */

@@ -1,0 +1,44 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * base: memory for the allocator's own descriptors.
+ *
+ * Theory of operation.  Base memory never comes from user regions, so a
+ * program that writes past its blocks does not meet our descriptors.  It is
+ * handed out by type: a chunk of 64 KiB holds objects of one type only, so a
+ * descriptor's memory is reused for its own type while its chunk lives, and
+ * a stale reader never sees another kind of object there.  A chunk that
+ * empties gives its pages back and serves any type again; its address space
+ * is kept, so reading a stale descriptor never faults.
+ *
+ * Objects above half a chunk are whole mappings of their own.
+ *
+ * Locks: one, base_lock, the last of the order.  Failure: NULL.
+ */
+#ifndef _DSM_BASE_H_
+#define	_DSM_BASE_H_
+
+#include "dsm_defs.h"
+
+/* What base memory is for.  Slab descriptors come in the powers of two of
+ * their bitmaps' words; cache arrays in powers of two of bytes. */
+enum base_type {
+	BASE_SPAN,
+	BASE_REGION,
+	BASE_CACHE,
+	BASE_ARENA,
+	BASE_SLAB,		/* 1, 2, 4 ... 128 words */
+	BASE_ARRAY = BASE_SLAB + 8,	/* 64, 128 ... 32768 bytes */
+	BASE_NTYPES = BASE_ARRAY + 10
+};
+
+/* Zeroed when first used, as it was left when reused. */
+void	*base_alloc(enum base_type, size_t size);
+void	 base_free(enum base_type, void *, size_t size);
+size_t	 base_bytes(void);		/* resident, as far as we know */
+
+#endif /* !_DSM_BASE_H_ */

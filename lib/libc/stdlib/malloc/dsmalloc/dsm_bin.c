@@ -1,0 +1,311 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include "dsm_bin.h"
+#include "dsm_map.h"
+#include "dsm_print.h"
+
+/* A fill that has at least this part of what it wanted does not open a slab
+ * for the rest: 1/2. */
+#define	BIN_ENOUGH(n)	((n) / 2)
+
+void
+bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag)
+{
+
+	lock_init(&b->lock, LOCK_BIN);
+	b->class = (uint8_t)class;
+	b->tag = (uint16_t)tag;
+	store_rel(&b->regions, rs);
+}
+
+/* Which list a slab with room belongs on. */
+static unsigned
+slab_fullness(const struct slab *s)
+{
+
+	return (s->nfree * BIN_LISTS / (s->nslots + 1u));
+}
+
+static void
+bin_unlist(struct bin *b, struct slab *s)
+{
+
+	LIST_REMOVE(s, link);
+	if (s->nfree == s->nslots)
+		b->nempty--;
+}
+
+static void
+bin_enlist(struct bin *b, struct slab *s, unsigned list)
+{
+
+	s->list = (uint8_t)list;
+	LIST_INSERT_HEAD(&b->list[list], s, link);
+}
+
+static void
+bin_close(struct bin *b, struct slab *s, uint64_t now)
+{
+
+	b->curslabs--;
+	slab_close(s, now);
+}
+
+/* A slab that is not current has got slots back: where does it go now? */
+static void
+bin_relist(struct bin *b, struct slab *s, uint64_t now)
+{
+	unsigned list;
+
+	LOCK_ASSERT(&b->lock);
+	if (s->nfree == 0)
+		return;
+	list = slab_fullness(s);
+	if (s->nfree == s->nslots) {
+		if (b->nempty > 0 && s->owed == 0) {
+			if (s->list != SLAB_FULL)
+				LIST_REMOVE(s, link);
+			bin_close(b, s, now);
+			return;
+		}
+		b->nempty++;
+	}
+	if (s->list == list)
+		return;
+	if (s->list != SLAB_FULL)
+		LIST_REMOVE(s, link);
+	bin_enlist(b, s, list);
+}
+
+/*
+ * Take the inbox and bring its slabs' remote frees in.  A slab that was
+ * empty but owed may be seen again with nothing new: it is unlisted as an
+ * empty one first, so that it is not counted twice.
+ */
+static void
+bin_drain(struct bin *b, uint64_t now)
+{
+	struct slab *next, *s;
+
+	LOCK_ASSERT(&b->lock);
+	if (load_rlx(&b->inbox) == NULL)
+		return;
+	store_rlx(&b->pending, 0);
+	s = __atomic_exchange_n(&b->inbox, NULL, __ATOMIC_ACQUIRE);
+	for (; s != NULL; s = next) {
+		next = s->inbox;
+		if (s->list < BIN_LISTS && s->nfree == s->nslots)
+			b->nempty--;
+		b->ndalloc += slab_collect(s);
+		if (s->list != SLAB_CURRENT)
+			bin_relist(b, s, now);
+	}
+}
+
+/* Unlock, and look whether a pusher came by meanwhile. */
+static void
+bin_unlock(struct bin *b, uint64_t now)
+{
+
+	for (;;) {
+		lock_drop(&b->lock);
+		/* The pusher stores "again", then tries the lock; we unlock,
+		 * then load it: one of the two sees the other. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (likely(load_rlx(&b->again) == 0) || !lock_try(&b->lock))
+			return;
+		store_rlx(&b->again, 0);
+		bin_drain(b, now);
+	}
+}
+
+void
+bin_collect(struct bin *b, uint64_t now)
+{
+
+	if (load_rlx(&b->inbox) == NULL)
+		return;
+	lock_take(&b->lock);
+	bin_drain(b, now);
+	bin_unlock(b, now);
+}
+
+static void
+bin_try_collect(struct bin *b, uint64_t now)
+{
+
+	if (!lock_try(&b->lock)) {
+		store_rlx(&b->again, 1);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!lock_try(&b->lock))
+			return;
+		store_rlx(&b->again, 0);
+	}
+	bin_drain(b, now);
+	bin_unlock(b, now);
+}
+
+/* The next slab to fill from: the fullest with room, or a new one. */
+static struct slab *
+bin_next(struct bin *b, bool open)
+{
+	struct slab *s = NULL;
+	unsigned i;
+
+	for (i = 0; i < BIN_LISTS && s == NULL; i++)
+		s = LIST_FIRST(&b->list[i]);
+	if (s != NULL)
+		bin_unlist(b, s);
+	else {
+		if (!open || (s = slab_open(b->regions, b, b->class,
+		    b->tag)) == NULL)
+			return (NULL);
+		b->nslabs++;
+		b->curslabs++;
+	}
+	s->list = SLAB_CURRENT;
+	return (s);
+}
+
+unsigned
+bin_fill(struct bin *b, void **dst, unsigned n)
+{
+	unsigned got = 0;
+	struct slab *s;
+
+	lock_take(&b->lock);
+	bin_drain(b, 0);
+	while (got < n) {
+		if ((s = b->current) == NULL || s->nfree == 0) {
+			if ((s = bin_next(b, got < BIN_ENOUGH(n) || got == 0))
+			    == NULL)
+				break;
+			if (b->current != NULL)
+				b->current->list = SLAB_FULL;
+			b->current = s;
+		}
+		got += slab_take(s, dst + got, n - got);
+	}
+	b->nmalloc += got;
+	b->nfills++;
+	bin_unlock(b, 0);
+	return (got);
+}
+
+static unsigned
+bin_put_own(struct bin *b, struct slab *s, void *const *v, unsigned i,
+    unsigned n, uint64_t now)
+{
+	unsigned first = i;
+
+	i = slab_put(s, v, i, n);
+	b->ndalloc += i - first;
+	if (s->list != SLAB_CURRENT)
+		bin_relist(b, s, now);
+	return (i);
+}
+
+/* Free slots of a slab of another arena; its bin, when it should collect. */
+static unsigned
+bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
+    struct bin **full)
+{
+	struct bin *b = s->span.owner;
+	uint32_t bytes, size = s->size;
+	unsigned first = i;
+	struct slab *head;
+	bool push;
+
+	/* Once the last slot's bit is out and no push is ours to do, the slab
+	 * may be closed by its owner: do not touch it after. */
+	i = slab_put_remote(s, v, i, n, &push);
+	if (push) {
+		head = load_rlx(&b->inbox);
+		do
+			s->inbox = head;
+		while (!__atomic_compare_exchange_n(&b->inbox, &head, s, true,
+		    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	}
+	bytes = size * (i - first);
+	if (add_rlx(&b->pending, bytes) + bytes > BIN_PENDING)
+		*full = b;
+	return (i);
+}
+
+/*
+ * The slab of a slot in a cache of b's class.  Sized frees do not look at
+ * the map before they cache a pointer, so a foreign pointer or a wrong size
+ * is found here.
+ */
+static struct slab *
+bin_slab(const struct bin *b, const void *p)
+{
+	uint64_t w = map_find(p);
+	struct slab *s;
+
+	if (unlikely(map_tag(w) != b->tag)) {
+		if (map_tag(w) == 0 || map_tag(w) == MAP_TAG_FREE)
+			print_fatal("free(%p, %u): not a block of this "
+			    "allocator's small sizes", p,
+			    size_info[b->class].size);
+		s = map_span(w);
+		print_fatal("free(%p, %u): wrong size, the block has %u "
+		    "bytes", p, size_info[b->class].size, s->size);
+	}
+	return (map_span(w));
+}
+
+void
+bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
+{
+	struct bin *full = NULL;
+	bool locked = false;
+	struct slab *s;
+	unsigned i = 0;
+
+	while (i < n) {
+		s = bin_slab(b, v[i]);
+		if (s->span.owner == b) {
+			if (!locked)
+				lock_take(&b->lock);
+			locked = true;
+			i = bin_put_own(b, s, v, i, n, now);
+		} else
+			i = bin_put_remote(s, v, i, n, &full);
+	}
+	if (locked) {
+		b->nflushes++;
+		bin_unlock(b, now);
+	}
+	if (full != NULL)
+		bin_try_collect(full, now);
+}
+
+void
+bin_requests(struct bin *b, uint64_t n)
+{
+
+	lock_take(&b->lock);
+	b->nrequests += n;
+	lock_drop(&b->lock);
+}
+
+bool
+bin_valid(struct bin *b)
+{
+	unsigned i, nempty = 0;
+	struct slab *s;
+
+	for (i = 0; i < BIN_LISTS; i++)
+		LIST_FOREACH(s, &b->list[i], link) {
+			if (s->list != i || s->nfree == 0 ||
+			    s->span.owner != b)
+				return (false);
+			nempty += s->nfree == s->nslots;
+		}
+	return (nempty == b->nempty);
+}

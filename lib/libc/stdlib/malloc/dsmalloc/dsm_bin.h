@@ -1,0 +1,78 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * bin: one size class of one arena.
+ *
+ * Theory of operation.  A bin hands slots to caches by the batch (fill) and
+ * takes them back by the batch (flush); a batch takes the lock once.  It has
+ * a current slab, from which it fills, and the other slabs with room in four
+ * lists by fullness; the fullest is drained first, so that the emptiest get
+ * the chance to empty and close.  Full slabs are on no list.  One empty slab
+ * is kept, so that a program that breathes does not open and close.
+ *
+ * Slots of a slab of this bin that a thread of another arena frees go
+ * through the slab's remote bitmap (dsm_slab.h) and the bin's inbox, a
+ * lock-free stack of slabs.  The inbox is collected before a new slab is
+ * opened, by every decay pass, and by the pusher itself when BIN_PENDING
+ * bytes wait: it tries the lock, and if that is taken leaves the mark
+ * "again", at which the holder looks after it has unlocked.
+ *
+ * Locks: the bin's.  Under it region, pool, map and base may be taken.
+ */
+#ifndef _DSM_BIN_H_
+#define	_DSM_BIN_H_
+
+#include "dsm_defs.h"
+#include "dsm_lock.h"
+#include "dsm_slab.h"
+
+#define	BIN_LISTS	4
+/* slab.list beyond the fullness lists. */
+enum slab_list {
+	SLAB_CURRENT = BIN_LISTS,
+	SLAB_FULL
+};
+
+/* Bytes freed by others that may wait before a pusher collects. */
+#define	BIN_PENDING	KIB(64)
+
+struct bin {
+	/* Constant after bin_init(). */
+	struct regions	*regions;	/* NULL: not yet used */
+	uint16_t	 tag;		/* of its slabs' map words */
+	uint8_t		 class;
+	/* Under the lock. */
+	struct lock	 lock;
+	struct slab	*current;
+	struct slab_head list[BIN_LISTS];	/* [0] holds the fullest */
+	unsigned	 nempty;	/* of the listed ones */
+	uint32_t	 curslabs;
+	uint64_t	 nmalloc;	/* slots filled */
+	uint64_t	 ndalloc;	/* slots flushed or collected */
+	uint64_t	 nfills;
+	uint64_t	 nflushes;
+	uint64_t	 nslabs;
+	uint64_t	 nrequests;	/* folded from the caches' counts */
+	/* Atomic: written by other arenas' threads. */
+	struct slab	*inbox DSM_ALIGNED(DSM_CACHELINE);
+	uint32_t	 pending;	/* bytes announced, about */
+	uint32_t	 again;		/* a pusher found the lock taken */
+};
+
+void	 bin_init(struct bin *, struct regions *, unsigned class,
+	    unsigned tag);
+/* Up to n slots into dst, lowest address first; 0 when out of memory. */
+unsigned bin_fill(struct bin *, void **dst, unsigned n);
+/* Give slots of this class back: own ones here, others to their slabs. */
+void	 bin_flush(struct bin *, void *const *v, unsigned n, uint64_t now);
+/* Bring in what others have freed, now. */
+void	 bin_collect(struct bin *, uint64_t now);
+/* Count malloc calls that ended threads made. */
+void	 bin_requests(struct bin *, uint64_t n);
+bool	 bin_valid(struct bin *);
+
+#endif /* !_DSM_BIN_H_ */

@@ -1,0 +1,574 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include <string.h>
+
+#include "dsm_base.h"
+#include "dsm_cache.h"
+#include "dsm_conf.h"
+#include "dsm_map.h"
+#include "dsm_os.h"
+
+/* A stack holds at most this many bytes of slots; measured best for bursts,
+ * and a small part of what a slab of any class holds. */
+#define	CACHE_CLASS_BYTES	KIB(64)
+/* Grown stacks of one thread hold at most this together. */
+#define	CACHE_BYTES		MIB(1)
+#define	CACHE_FILL_MIN		4
+#define	CACHE_FILL_MAX		128
+/* Countdown bounds: a tick after at most so many requests or bytes. */
+#define	CACHE_COUNT_MAX		4096
+#define	CACHE_COUNT_BYTES	KIB(256)
+#define	CACHE_TICK_SHORT	1	/* ms: ticks closer than this double */
+#define	CACHE_TICK_LONG		10	/* ms: further apart restart at 1 */
+/* Stacks not filled for this long give half back. */
+#define	CACHE_TRIM_MS		1000
+/* Large requests between two looks at the clock. */
+#define	CACHE_LARGE_TICK	16
+
+/* The slot that every empty stack ends in. */
+static void *cache_null[1];
+
+#define	CACHE_NONE	{ cache_null, cache_null, 0, 0 },
+#define	CACHE_NONE_(s)	CACHE_NONE
+#define	CACHE_SENTINEL	{ .entry = { CACHE_NONE SIZE_CLASSES(CACHE_NONE_) \
+			    CACHE_NONE } }
+
+struct cache cache_empty = CACHE_SENTINEL;
+struct cache cache_dead = CACHE_SENTINEL;
+__thread struct cache *cache_self = &cache_empty;
+void (*cache_attached)(struct cache *);
+
+/* The registry, under cache_lock. */
+static struct lock cache_lock = LOCK_INITIALIZER(LOCK_INIT);
+static SLIST_HEAD(, cache) cache_all;
+static SLIST_HEAD(, cache) cache_idle;
+/* The fork gate; atomic. */
+static uint32_t	 cache_fork;		/* a fork is in progress */
+static struct cache **cache_forker;	/* its thread's TLS word, which is at
+					   the same address in the child */
+static uint32_t	 cache_fork_tid;
+static uint32_t	 cache_strays;		/* inside without a cache */
+
+/*
+ * The gate.  "Inside" is stored before the word is read, and the forker
+ * stores the word before it reads "inside": one of them sees the other.
+ */
+static bool
+gate_open(void)
+{
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return (likely(load_acq(&cache_fork) == 0) ||
+	    load_rlx(&cache_forker) == &cache_self);
+}
+
+static void DSM_COLD
+gate_wait(void)
+{
+
+	while (load_acq(&cache_fork) != 0)
+		os_wait(&cache_fork, 1);
+}
+
+static void
+gate_enter(uint32_t *inside)
+{
+
+	for (;;) {
+		add_rlx(inside, 1);
+		if (gate_open())
+			return;
+		__atomic_fetch_sub(inside, 1, __ATOMIC_RELEASE);
+		gate_wait();
+	}
+}
+
+/* Its own thread is the only writer of a cache's flag: no locked add. */
+static void
+gate_enter_own(struct cache *c)
+{
+
+	for (;;) {
+		store_rlx(&c->inside, 1);
+		if (gate_open())
+			return;
+		store_rel(&c->inside, 0);
+		gate_wait();
+	}
+}
+
+static void
+cache_init(struct cache *c)
+{
+	void **slot = c->slots;
+	unsigned i;
+
+	for (i = 0; i < NITEMS(c->entry); i++)
+		c->entry[i] = cache_empty.entry[0];
+	for (i = 1; i < SIZE_NCLASSES; i++) {
+		c->class[i].cap = size_info[i].inl;
+		c->class[i].fill = (uint16_t)DSM_MIN(CACHE_FILL_MIN,
+		    c->class[i].cap);
+		c->class[i].end = slot + c->class[i].cap;
+		c->entry[i].limit = slot;
+		c->entry[i].sp = c->class[i].end;
+		slot = c->class[i].end + 1;
+	}
+	c->base = 1;
+	c->bytes = CACHE_BYTES;
+	c->ticked = c->trimmed = load_rlx(&decay_clock);
+}
+
+/* One from the pool of dead threads', or a new one. */
+static struct cache *
+cache_get(void)
+{
+	struct cache *c;
+
+	lock_take(&cache_lock);
+	if ((c = SLIST_FIRST(&cache_idle)) != NULL) {
+		SLIST_REMOVE_HEAD(&cache_idle, idle);
+		c->isidle = false;
+	} else if ((c = base_alloc(BASE_CACHE, sizeof(*c))) != NULL) {
+		cache_init(c);
+		SLIST_INSERT_HEAD(&cache_all, c, all);
+	}
+	lock_drop(&cache_lock);
+	return (c);
+}
+
+/*
+ * This thread's first slow path: it gets a cache and is bound to an arena.
+ * The gate is passed as a stray; the cache is entered before that is left.
+ */
+static struct cache *
+cache_attach(void)
+{
+	struct cache *c;
+
+	gate_enter(&cache_strays);
+	if (!conf.tcache || (c = cache_get()) == NULL)
+		return (NULL);
+	c->arena = arena_bind();
+	store_rlx(&c->inside, 1);
+	cache_self = c;
+	sub_rlx(&cache_strays, 1);
+	if (cache_attached != NULL)
+		cache_attached(c);
+	return (c);
+}
+
+struct cache *
+cache_enter(void)
+{
+	struct cache *c = cache_self;
+
+	if (unlikely(c == &cache_empty))
+		return (cache_attach());
+	if (unlikely(c == &cache_dead)) {
+		gate_enter(&cache_strays);
+		return (NULL);
+	}
+	if (unlikely(c->inside != 0)) {
+		store_rlx(&c->inside, c->inside + 1);
+		return (NULL);
+	}
+	gate_enter_own(c);
+	return (c);
+}
+
+void
+cache_leave(void)
+{
+	struct cache *c = cache_self;
+
+	if (unlikely(c == &cache_empty || c == &cache_dead))
+		__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
+	else
+		store_rel(&c->inside, c->inside - 1);
+}
+
+/* The countdown of a class: fewer of larger slots. */
+static int32_t
+cache_count(const struct cache *c, unsigned class)
+{
+	uint32_t size = size_info[class].size;
+	uint32_t max = CACHE_COUNT_BYTES / size;
+
+	return ((int32_t)DSM_MAX(DSM_MIN((uint32_t)c->base, max), 1u));
+}
+
+/* Fold the requests so far into the count and start a new countdown. */
+static void
+cache_fold(struct cache *c, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+
+	c->class[class].folded += (uint64_t)(int64_t)(e->base - e->count);
+	e->base = e->count = cache_count(c, class);
+}
+
+static void
+cache_flush_part(struct cache *c, unsigned class, unsigned n, uint64_t now)
+{
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	void **from = k->end - n;
+	size_t left = (size_t)(from - e->sp);
+
+	bin_flush(arena_bin(c->arena, class), from, n, now);
+	/* The youngest stay, at the end. */
+	memmove(k->end - left, e->sp, left * sizeof(void *));
+	e->sp = k->end - left;
+}
+
+/* Stacks that were not filled since the last look give half back. */
+static void
+cache_trim(struct cache *c, uint64_t now)
+{
+	unsigned i, n;
+
+	for (i = 1; i < SIZE_NCLASSES; i++) {
+		n = (unsigned)(c->class[i].end - c->entry[i].sp);
+		if (!c->class[i].used && n != 0)
+			cache_flush_part(c, i, (n + 1) / 2, now);
+		c->class[i].used = 0;
+	}
+	c->trimmed = now;
+	arena_freed(c->arena, now);
+}
+
+/* The clock, the pace of ticks, the deadlines, idle stacks. */
+static void
+cache_tick(struct cache *c)
+{
+	uint64_t now = decay_now(), since = now - c->ticked;
+
+	if (since < CACHE_TICK_SHORT)
+		c->base = DSM_MIN(c->base * 2, CACHE_COUNT_MAX);
+	else if (since > CACHE_TICK_LONG)
+		c->base = 1;
+	c->ticked = now;
+	if (unlikely(now - c->trimmed > CACHE_TRIM_MS))
+		cache_trim(c, now);
+	arena_tick(now);
+}
+
+void
+cache_tick_large(struct cache *c)
+{
+
+	if (c != NULL && --c->entry[0].count < 0) {
+		c->entry[0].count = CACHE_LARGE_TICK;
+		cache_tick(c);
+	}
+}
+
+/* A larger array for a stack, when it may hold that much. */
+static bool
+cache_grow(struct cache *c, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	size_t cap = k->cap + 1u, more, n;
+	void **array;
+
+	/* Arrays are powers of two with the null slot in it: 15, 31, ... */
+	cap = (size_t)1 << (64 - __builtin_clzll(cap));
+	more = (cap - 1 - k->cap) * size_info[class].size;
+	if ((cap - 1) * size_info[class].size > CACHE_CLASS_BYTES ||
+	    more > c->bytes || cap > (1u << 12))
+		return (false);
+	array = base_alloc(BASE_ARRAY + (unsigned)__builtin_ctzll(cap) - 3,
+	    cap * sizeof(*array));
+	if (array == NULL)
+		return (false);
+	n = (size_t)(k->end - e->sp);
+	memcpy(array + cap - 1 - n, e->sp, n * sizeof(*array));
+	array[cap - 1] = NULL;
+	if (e->limit < c->slots || e->limit >= c->slots + CACHE_INLINE)
+		base_free(BASE_ARRAY + (unsigned)__builtin_ctz(k->cap + 1u) -
+		    3, e->limit, (k->cap + 1u) * sizeof(*array));
+	c->bytes -= more;
+	k->cap = (uint16_t)(cap - 1);
+	k->end = array + k->cap;
+	e->limit = array;
+	e->sp = k->end - n;
+	return (true);
+}
+
+/* Fill an empty stack. */
+static bool
+cache_fill(struct cache *c, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	unsigned got, want = k->fill;
+
+	/* A second fill since anything was flushed or trimmed: more. */
+	if (k->used) {
+		want = DSM_MIN(want * 2u, CACHE_FILL_MAX);
+		if (want > k->cap)
+			(void)cache_grow(c, class);
+		want = DSM_MIN(want, k->cap);
+		k->fill = (uint16_t)want;
+	}
+	DSM_ASSERT(want <= k->cap && e->sp == k->end);
+	k->used = 1;
+	got = bin_fill(arena_bin(c->arena, class), k->end - want, want);
+	if (got == 0)
+		return (false);
+	if (unlikely(got < want))
+		memmove(k->end - got, k->end - want, got * sizeof(void *));
+	e->sp = k->end - got;
+	return (true);
+}
+
+void *
+cache_malloc(struct cache *c, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+	void *p;
+
+	if (e->count <= 0) {
+		cache_fold(c, class);
+		cache_tick(c);
+	}
+	if (*e->sp == NULL && !cache_fill(c, class))
+		return (NULL);
+	p = *e->sp++;
+	e->count--;
+	return (p);
+}
+
+void
+cache_free(struct cache *c, void *p, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+
+	if (e->sp == e->limit && !cache_grow(c, class)) {
+		k->fill = (uint16_t)DSM_MAX(k->fill / 2, CACHE_FILL_MIN);
+		if (k->fill > k->cap)
+			k->fill = k->cap;
+		cache_flush_part(c, class, (k->cap + 1u) / 2,
+		    load_rlx(&decay_clock));
+		arena_freed(c->arena, load_rlx(&decay_clock));
+	}
+	*--e->sp = p;
+}
+
+void *
+cache_malloc_none(unsigned class)
+{
+	void *p;
+
+	if (bin_fill(arena_bin(arena_zero(), class), &p, 1) == 0)
+		return (NULL);
+	return (p);
+}
+
+void
+cache_free_none(void *p)
+{
+	struct slab *s = map_span(map_word(p));
+
+	bin_flush(s->span.owner, &p, 1, load_rlx(&decay_clock));
+}
+
+static void
+cache_flush_all(struct cache *c, uint64_t now)
+{
+	unsigned i, n;
+
+	for (i = 1; i < SIZE_NCLASSES; i++) {
+		n = (unsigned)(c->class[i].end - c->entry[i].sp);
+		if (n != 0)
+			cache_flush_part(c, i, n, now);
+		c->class[i].used = 0;
+	}
+}
+
+/* What this cache has counted goes to the arena that it served. */
+static void
+cache_account(struct cache *c)
+{
+	struct cache_class *k;
+	unsigned i;
+
+	for (i = 1; i < SIZE_NCLASSES; i++) {
+		cache_fold(c, i);
+		k = &c->class[i];
+		if (k->folded != 0)
+			bin_requests(arena_bin(c->arena, i), k->folded);
+		k->folded = 0;
+	}
+}
+
+/*
+ * The end of a thread.  Its slots go back, nothing is purged.  The arena's
+ * count of threads falls before its inboxes are drained a last time, so a
+ * pusher that still saw this thread there is not relied upon by none.
+ */
+void
+cache_exit(struct cache *c)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	struct arena *a = c->arena;
+
+	gate_enter_own(c);
+	cache_flush_all(c, now);
+	cache_account(c);
+	arena_unbind(a);
+	arena_collect(a, now);
+	arena_freed(a, now);
+	c->arena = NULL;
+	lock_take(&cache_lock);
+	SLIST_INSERT_HEAD(&cache_idle, c, idle);
+	c->isidle = true;
+	/* From here on another thread may have it: out of the gate first. */
+	cache_self = &cache_dead;
+	store_rel(&c->inside, 0);
+	lock_drop(&cache_lock);
+}
+
+void
+cache_exit_self(void)
+{
+
+	if (cache_self != &cache_empty && cache_self != &cache_dead)
+		cache_exit(cache_self);
+}
+
+void
+cache_flush_self(void)
+{
+	struct cache *c = cache_enter();
+	uint64_t now;
+
+	if (c != NULL) {
+		now = decay_now();
+		cache_flush_all(c, now);
+		arena_freed(c->arena, now);
+	}
+	cache_leave();
+}
+
+/* Slots in all caches, in bytes: read while their threads run. */
+size_t
+cache_bytes_all(void)
+{
+	struct cache *c;
+	size_t bytes = 0;
+	ptrdiff_t n;
+	unsigned i;
+
+	lock_take(&cache_lock);
+	SLIST_FOREACH(c, &cache_all, all)
+		for (i = 1; i < SIZE_NCLASSES; i++) {
+			n = load_rlx(&c->class[i].end) -
+			    load_rlx(&c->entry[i].sp);
+			/* An array may be changing under us. */
+			if (n > 0 && n <= UINT16_MAX)
+				bytes += (size_t)n * size_info[i].size;
+		}
+	lock_drop(&cache_lock);
+	return (bytes);
+}
+
+/*
+ * Malloc calls of a class by threads of one arena, or of all: the live
+ * caches' countdowns.  What dead threads counted is in their bins.
+ */
+uint64_t
+cache_requests(unsigned ind, unsigned class)
+{
+	struct arena *a;
+	struct cache *c;
+	uint64_t n = 0;
+
+	lock_take(&cache_lock);
+	SLIST_FOREACH(c, &cache_all, all)
+		if ((a = load_rlx(&c->arena)) != NULL &&
+		    (ind >= arena_count() || a->ind == ind))
+			n += load_rlx(&c->class[class].folded) +
+			    (uint64_t)(int64_t)(load_rlx(&c->entry[class].base)
+			    - load_rlx(&c->entry[class].count));
+	lock_drop(&cache_lock);
+	return (n);
+}
+
+unsigned
+cache_threads(void)
+{
+	struct cache *c;
+	unsigned n = 0;
+
+	lock_take(&cache_lock);
+	SLIST_FOREACH(c, &cache_all, all)
+		n += !c->isidle;
+	lock_drop(&cache_lock);
+	return (n);
+}
+
+void
+cache_prefork(void)
+{
+	uint32_t none = 0;
+	struct cache *c;
+
+	while (!__atomic_compare_exchange_n(&cache_fork, &none, 1, false,
+	    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		os_wait(&cache_fork, 1);
+		none = 0;
+	}
+	store_rlx(&cache_forker, &cache_self);
+	cache_fork_tid = os_tid();
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* New caches are made by strays: with none of those inside the list
+	 * is stable. */
+	while (load_acq(&cache_strays) != 0)
+		os_yield();
+	SLIST_FOREACH(c, &cache_all, all)
+		while (c != cache_self && load_acq(&c->inside) != 0)
+			os_yield();
+}
+
+void
+cache_postfork(void)
+{
+
+	store_rlx(&cache_forker, NULL);
+	store_rel(&cache_fork, 0);
+	os_wake(&cache_fork, UINT32_MAX);
+}
+
+/* The other threads are gone; their caches, slots and all, are free. */
+void
+cache_postfork_child(void)
+{
+	struct cache *c, *self = cache_self;
+
+	SLIST_FOREACH(c, &cache_all, all)
+		if (c != self && !c->isidle) {
+			c->isidle = true;
+			c->arena = NULL;
+			SLIST_INSERT_HEAD(&cache_idle, c, idle);
+		}
+	arena_forked(self->arena);
+	cache_postfork();
+}
+
+void
+cache_postfork_any(void)
+{
+
+	if (os_tid() == cache_fork_tid)
+		cache_postfork();
+	else
+		cache_postfork_child();
+}

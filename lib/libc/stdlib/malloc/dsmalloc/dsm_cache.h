@@ -1,0 +1,125 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * cache: one thread's stacks of ready slots, one per size class.
+ *
+ * Theory of operation.  Each class's entry is {sp, limit, count, base}.  A
+ * stack grows down from its end, where a null slot lies: malloc loads the
+ * slot at sp and finds null when the stack is empty; free compares sp with
+ * limit.  The empty cache, whose every stack is empty and full at once, is
+ * what a thread has before its first call, so the fast paths never ask
+ * whether there is a cache; the dead one, alike, is what it has after its
+ * end, and never becomes a cache again.
+ *
+ * count is the countdown of malloc calls to the next tick; calls so far are
+ * folded + base - count, exactly.  At a tick the thread reads the clock,
+ * looks at the decay deadline and trims idle stacks.  base adapts so that
+ * ticks are 1 to 10 ms apart, in slow programs too.
+ *
+ * A stack starts in the cache's inline slots and doubles, in an array of
+ * base memory, when it overflows while the thread is within its budget;
+ * else its older half is flushed.  Repeated misses double what is filled.
+ *
+ * Who may touch it: its thread alone; statistics read it without a lock.
+ * The fork gate: a thread in a slow path has "inside" set.  The forker
+ * sets cache_fork and waits until nobody is inside; a
+ * thread that finds the word set steps back and waits.  In the child the
+ * other threads' caches are whole, and serve new threads as they are.
+ *
+ * Life: made or taken from the pool at a thread's first slow path; flushed
+ * and put back there, with its arrays, at the thread's end; never unmapped.
+ */
+#ifndef _DSM_CACHE_H_
+#define	_DSM_CACHE_H_
+
+#include <sys/queue.h>
+
+#include "dsm_arena.h"
+#include "dsm_defs.h"
+#include "dsm_pool.h"
+#include "dsm_size.h"
+
+struct cache_entry {
+	void		**sp;		/* the next slot to hand out */
+	void		**limit;	/* the lowest place */
+	int32_t		  count;	/* requests to the next tick */
+	int32_t		  base;		/* where count started */
+};
+
+/* size_table's bytes times 8 are entries' offsets, and so are map tags. */
+_Static_assert(sizeof(struct cache_entry) == 24, "three times eight bytes");
+_Static_assert(ARENA_TAG(1) == sizeof(struct cache_entry), "tags are offsets");
+_Static_assert(MAP_TAG_FREE == ARENA_TAG(SIZE_NCLASSES), "one past the last");
+
+/* What only slow paths read of a class. */
+struct cache_class {
+	void		**end;		/* where the null slot is */
+	uint64_t	  folded;	/* requests counted before base */
+	uint16_t	  cap;		/* slots of the stack */
+	uint16_t	  fill;		/* slots the next fill asks for */
+	uint8_t		  used;		/* filled since the last trim */
+};
+
+/* All inline slots and their null ends. */
+#define	CACHE_INL(s)	+ ((s) <= 256 ? 16 : (s) <= 1024 ? 8 :		\
+			    (s) <= 4096 ? 4 : 2) + 1
+#define	CACHE_INLINE	(0 SIZE_CLASSES(CACHE_INL))
+
+struct cache {
+	/* By offset: 0 and MAP_TAG_FREE never hit. */
+	struct cache_entry entry[SIZE_NCLASSES + 1];
+	/* Its thread. */
+	struct arena	*arena;
+	uint32_t	 inside;	/* depth in slow paths; atomic */
+	int32_t		 base;		/* countdown of a 64-byte class */
+	uint64_t	 ticked;	/* when, ms */
+	uint64_t	 trimmed;
+	size_t		 bytes;		/* that grown stacks may hold */
+	struct cache_class class[SIZE_NCLASSES];
+	/* Under cache_lock. */
+	SLIST_ENTRY(cache) all;
+	SLIST_ENTRY(cache) idle;
+	bool		 isidle;
+	void		*slots[CACHE_INLINE];
+};
+
+_Static_assert(sizeof(struct cache) <= 8192, "two pages a thread");
+
+extern struct cache cache_empty;
+extern struct cache cache_dead;
+extern __thread struct cache *cache_self
+    __attribute__((__tls_model__("initial-exec")));
+
+/* Called when a thread gets its first cache, to hear of the thread's end. */
+extern void (*cache_attached)(struct cache *);
+
+/* Enter the gate: this thread's cache, or NULL where there is none or this
+ * is a re-entrant call (then serve from arena 0, uncached). */
+struct cache *cache_enter(void);
+void	 cache_leave(void);
+/* Within the gate. */
+void	*cache_malloc(struct cache *, unsigned class);
+void	 cache_free(struct cache *, void *, unsigned class);
+void	*cache_malloc_none(unsigned class);
+void	 cache_free_none(void *);
+/* Every so many large requests: the clock and the deadlines. */
+void	 cache_tick_large(struct cache *);
+
+void	 cache_exit(struct cache *);	/* the thread has ended */
+void	 cache_exit_self(void);		/* the same, if it has a cache */
+void	 cache_flush_self(void);
+size_t	 cache_bytes_all(void);
+unsigned cache_threads(void);
+uint64_t cache_requests(unsigned ind, unsigned class);
+
+void	 cache_prefork(void);
+void	 cache_postfork(void);
+void	 cache_postfork_child(void);
+/* For a libc with one call for both sides: which one is this? */
+void	 cache_postfork_any(void);
+
+#endif /* !_DSM_CACHE_H_ */

@@ -1,0 +1,59 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * conf: the options.  One table in dsm_conf.c (name, type, range, default,
+ * where it is kept, help) is all there is to an option: the parser, mallctl's
+ * opt.* keys, the statistics' list and the man page check read it.  To add an
+ * option, add a member here and a row there.
+ */
+#ifndef _DSM_CONF_H_
+#define	_DSM_CONF_H_
+
+#include "dsm_defs.h"
+
+/* Constant after conf_init(). */
+struct conf {
+	bool		abort;		/* warnings abort */
+	bool		abort_conf;	/* a bad option aborts */
+	bool		confirm_conf;	/* say what is in force, from where */
+	bool		stats_print;	/* statistics at exit */
+	bool		tcache;		/* thread caches in use */
+	bool		xmalloc;	/* out of memory aborts */
+	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
+	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
+	size_t		dirty_max;	/* dirty bytes an arena may keep at
+					   least before amount purges */
+	const char	*stats_print_opts;
+};
+
+enum conf_type { CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_STRING };
+
+struct conf_option {
+	const char	*name;
+	enum conf_type	 type;
+	size_t		 offset;	/* in struct conf */
+	int64_t		 min;
+	int64_t		 max;		/* a string's longest length */
+	int64_t		 def;		/* a string's default is empty */
+	const char	*help;
+};
+
+extern struct conf		conf;
+extern const struct conf_option	conf_options[];
+extern const unsigned		conf_noptions;
+
+/* Read all sources once: malloc_conf, /etc/malloc.conf, MALLOC_CONF. */
+void	conf_init(void);
+const struct conf_option *conf_find(const char *name, size_t len);
+/* The value in force: a number (false is 0), or the string. */
+int64_t	conf_number(const struct conf_option *);
+const char *conf_string(const struct conf_option *);
+bool	conf_is_default(const struct conf_option *);
+/* The value in force as it would be written in MALLOC_CONF. */
+void	conf_format(const struct conf_option *, char *buf, size_t len);
+
+#endif /* !_DSM_CONF_H_ */

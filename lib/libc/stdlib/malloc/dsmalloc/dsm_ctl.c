@@ -1,0 +1,709 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * ctl: mallctl(3) by name and by MIB.
+ *
+ * Theory of operation.  A key is a row of a table: its dotted name, with <i>
+ * and <j> for the index of an arena and of a bin, its type, and functions
+ * that get and set its value.  Rows are numbered through all the tables.
+ *
+ * The tree of names is not kept; it is the rows' names.  The MIB element of
+ * a name's component is the number of the first row that begins with the
+ * components up to and including that one; that of an index is the index.
+ * The last element of a complete MIB is therefore the number of its own row,
+ * and the others need only be compared with that row: by MIB the row is
+ * found at once, by name all rows are looked at, about a hundred.
+ *
+ * What a caller may get wrong about sizes and directions is judged in one
+ * place, ctl_access(), in the manner of jemalloc, so that handlers see only
+ * values of their own type.  There is no state but the epoch, which is
+ * atomic, and no lock: a handler may be called from anywhere.
+ *
+ * To add a key, add a row to ctl_keys and, if none fits, a handler.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "dsm_arena.h"
+#include "dsm_cache.h"
+#include "dsm_conf.h"
+#include "dsm_ctl.h"
+#include "dsm_init.h"
+#include "dsm_os.h"
+#include "dsm_print.h"
+#include "dsm_size.h"
+#include "dsm_stats.h"
+#include "malloc_np.h"
+
+/* The longest decay time, in milliseconds; jemalloc's. */
+#define	CTL_DECAY_MAX	INT64_C(18446744072000)
+
+/* One component of a dotted name. */
+struct ctl_part {
+	const char	*s;
+	size_t		 len;
+};
+
+/* A caller's name, taken apart. */
+struct ctl_name {
+	struct ctl_part	part[CTL_DEPTH];
+	unsigned	n;
+};
+
+static uint64_t	ctl_epoch = 1;		/* atomic */
+
+/* The head of a handler; most of them need only some of what they get. */
+#define	CTL_UNUSED	__attribute__((__unused__))
+#define	CTL_HANDLER(name)						\
+static int								\
+name(const struct ctl_key *k CTL_UNUSED, const unsigned *index CTL_UNUSED, \
+    union ctl_value *v CTL_UNUSED)
+
+static const bool	ctl_false = false;
+static const bool	ctl_true = true;
+#ifdef DSM_DEBUG
+static const bool	ctl_debug = true;
+#else
+static const bool	ctl_debug = false;
+#endif
+static const unsigned	ctl_nbins = SIZE_NCLASSES - 1;
+static const size_t	ctl_quantum = STATS_QUANTUM;
+static const size_t	ctl_tcache_max = SIZE_SMALL_MAX;
+
+/*
+ * Handlers.
+ */
+
+CTL_HANDLER(ctl_value_bool)
+{
+
+	v->b = *(const bool *)k->where;
+	return (0);
+}
+
+CTL_HANDLER(ctl_value_unsigned)
+{
+
+	v->u = *(const unsigned *)k->where;
+	return (0);
+}
+
+CTL_HANDLER(ctl_value_size)
+{
+
+	v->z = *(const size_t *)k->where;
+	return (0);
+}
+
+CTL_HANDLER(ctl_string)
+{
+
+	v->s = k->where;
+	return (0);
+}
+
+CTL_HANDLER(ctl_page)
+{
+
+	v->z = os_page;
+	return (0);
+}
+
+CTL_HANDLER(ctl_epoch_get)
+{
+
+	v->u64 = load_rlx(&ctl_epoch);
+	return (0);
+}
+
+/* Statistics are fresh at each reading; the epoch only counts. */
+CTL_HANDLER(ctl_epoch_set)
+{
+
+	add_rlx(&ctl_epoch, 1);
+	return (0);
+}
+
+CTL_HANDLER(ctl_narenas)
+{
+
+	v->u = arena_count();
+	return (0);
+}
+
+/* A thread without a cache is served by arena 0. */
+CTL_HANDLER(ctl_thread_arena)
+{
+	struct cache *c;
+
+	c = cache_enter();
+	v->u = c != NULL ? c->arena->ind : 0;
+	cache_leave();
+	return (0);
+}
+
+CTL_HANDLER(ctl_thread_flush)
+{
+
+	cache_flush_self();
+	return (0);
+}
+
+CTL_HANDLER(ctl_arena_initialized)
+{
+	struct stats_arena a;
+
+	v->b = stats_read_arena(index[0], &a);
+	return (0);
+}
+
+CTL_HANDLER(ctl_arena_decay)
+{
+
+	return (arena_decay_all(index[0], false) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_purge)
+{
+
+	return (arena_decay_all(index[0], true) ? 0 : EFAULT);
+}
+
+/* Of all arenas: what they agree on. */
+CTL_HANDLER(ctl_arena_decay_get)
+{
+	int64_t ms;
+	unsigned i, n;
+
+	n = arena_count();
+	i = index[0] < n ? index[0] : 0;
+	ms = arena_decay_ms_get(i);
+	if (index[0] >= n)
+		for (i = 1; i < n; i++)
+			if (arena_decay_ms_get(i) != ms)
+				return (EFAULT);
+	v->zs = (ptrdiff_t)ms;
+	return (0);
+}
+
+CTL_HANDLER(ctl_arena_decay_set)
+{
+
+	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
+		return (EFAULT);
+	return (arena_decay_ms_set(index[0], v->zs) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_default_decay_get)
+{
+
+	v->zs = (ptrdiff_t)arena_decay_ms_get(MALLCTL_ARENAS_ALL);
+	return (0);
+}
+
+/* The automatic arenas share memory, and so they share a change as well. */
+CTL_HANDLER(ctl_default_decay_set)
+{
+
+	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
+		return (EFAULT);
+	return (arena_decay_ms_set(MALLCTL_ARENAS_ALL, v->zs) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_bin_size)
+{
+
+	v->z = size_info[index[1] + 1].size;
+	return (0);
+}
+
+CTL_HANDLER(ctl_bin_nregs)
+{
+
+	v->u32 = size_info[index[1] + 1].slots;
+	return (0);
+}
+
+CTL_HANDLER(ctl_bin_slab)
+{
+
+	v->z = size_info[index[1] + 1].slab;
+	return (0);
+}
+
+#define	KEY(name, type, get, set, where)				\
+	{ name, get, set, where, CTL_##type }
+#define	KEY_BOOL(name, where)	KEY(name, BOOL, ctl_value_bool, NULL, where)
+
+/* Manual: malloc_np.3, KEYS, which also has opt.* and stats.*. */
+static const struct ctl_key ctl_keys[] = {
+	KEY("version", STRING, ctl_string, NULL, STATS_VERSION),
+	KEY("epoch", U64, ctl_epoch_get, ctl_epoch_set, NULL),
+
+	KEY("thread.arena", UNSIGNED, ctl_thread_arena, NULL, NULL),
+	KEY("thread.tcache.flush", VOID, NULL, ctl_thread_flush, NULL),
+
+	KEY_BOOL("config.cache_oblivious", &ctl_false),
+	KEY_BOOL("config.debug", &ctl_debug),
+	KEY_BOOL("config.fill", &ctl_false),
+	KEY_BOOL("config.lazy_lock", &ctl_false),
+	KEY("config.malloc_conf", STRING, ctl_string, NULL, ""),
+	KEY_BOOL("config.opt_safety_checks", &ctl_false),
+	KEY_BOOL("config.prof", &ctl_false),
+	KEY_BOOL("config.prof_frameptr", &ctl_false),
+	KEY_BOOL("config.prof_libgcc", &ctl_false),
+	KEY_BOOL("config.prof_libunwind", &ctl_false),
+	KEY_BOOL("config.stats", &ctl_true),
+	KEY_BOOL("config.utrace", &ctl_false),
+	KEY_BOOL("config.xmalloc", &ctl_true),
+
+	KEY("arena.<i>.initialized", BOOL, ctl_arena_initialized, NULL, NULL),
+	KEY("arena.<i>.decay", VOID, NULL, ctl_arena_decay, NULL),
+	KEY("arena.<i>.purge", VOID, NULL, ctl_arena_purge, NULL),
+	KEY("arena.<i>.dirty_decay_ms", SSIZE, ctl_arena_decay_get,
+	    ctl_arena_decay_set, NULL),
+
+	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
+	KEY("arenas.dirty_decay_ms", SSIZE, ctl_default_decay_get,
+	    ctl_default_decay_set, NULL),
+	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
+	KEY("arenas.page", SIZE, ctl_page, NULL, NULL),
+	KEY("arenas.tcache_max", SIZE, ctl_value_size, NULL, &ctl_tcache_max),
+	KEY("arenas.nbins", UNSIGNED, ctl_value_unsigned, NULL, &ctl_nbins),
+	KEY("arenas.nhbins", UNSIGNED, ctl_value_unsigned, NULL, &ctl_nbins),
+	KEY("arenas.bin.<j>.size", SIZE, ctl_bin_size, NULL, NULL),
+	KEY("arenas.bin.<j>.nregs", U32, ctl_bin_nregs, NULL, NULL),
+	KEY("arenas.bin.<j>.slab_size", SIZE, ctl_bin_slab, NULL, NULL),
+};
+
+/* A key opt.*; where: its option. */
+CTL_HANDLER(ctl_option)
+{
+	const struct conf_option *o = k->where;
+
+	switch (o->type) {
+	case CONF_BOOL:
+		v->b = conf_number(o) != 0;
+		break;
+	case CONF_UNSIGNED:
+		v->u = (unsigned)conf_number(o);
+		break;
+	case CONF_SSIZE:
+		v->zs = (ptrdiff_t)conf_number(o);
+		break;
+	case CONF_SIZE:
+		v->z = (size_t)conf_number(o);
+		break;
+	case CONF_STRING:
+		v->s = conf_string(o);
+		break;
+	}
+	return (0);
+}
+
+static void
+ctl_statistic_store(const struct stats_item *it, uint64_t n,
+    union ctl_value *v)
+{
+
+	switch (it->type) {
+	case STATS_UNSIGNED:
+		v->u = (unsigned)n;
+		break;
+	case STATS_SIZE:
+		v->z = (size_t)n;
+		break;
+	case STATS_U64:
+		v->u64 = n;
+		break;
+	}
+}
+
+/* A key stats.*; where: its row in the table of statistics. */
+CTL_HANDLER(ctl_statistic)
+{
+	const struct stats_item *it = k->where;
+	struct stats s;
+
+	if (it->scope == STATS_PROCESS)
+		stats_read(&s);
+	else if (!stats_read_arena(index[0], &s.total))
+		return (ENOENT);
+	ctl_statistic_store(it, stats_value(it, &s, &s.total, index[1]), v);
+	return (0);
+}
+
+/*
+ * The three tables as one.
+ */
+
+unsigned
+ctl_count(void)
+{
+
+	return (NITEMS(ctl_keys) + conf_noptions + stats_nitems);
+}
+
+static struct ctl_key
+ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
+{
+	static const enum ctl_type types[] = {
+		[CONF_BOOL] = CTL_BOOL,
+		[CONF_UNSIGNED] = CTL_UNSIGNED,
+		[CONF_SSIZE] = CTL_SSIZE,
+		[CONF_SIZE] = CTL_SIZE,
+		[CONF_STRING] = CTL_STRING,
+	};
+	struct ctl_key k = { buf, ctl_option, NULL, o, types[o->type] };
+
+	print_fmt(buf, CTL_NAME_MAX, "opt.%s", o->name);
+	return (k);
+}
+
+struct ctl_key
+ctl_key(unsigned n, char buf[CTL_NAME_MAX])
+{
+	static const enum ctl_type types[] = {
+		[STATS_UNSIGNED] = CTL_UNSIGNED,
+		[STATS_U64] = CTL_U64,
+		[STATS_SIZE] = CTL_SIZE,
+	};
+	struct ctl_key k;
+
+	DSM_ASSERT(n < ctl_count());
+	if (n < NITEMS(ctl_keys))
+		return (ctl_keys[n]);
+	n -= NITEMS(ctl_keys);
+	if (n < conf_noptions)
+		return (ctl_option_key(&conf_options[n], buf));
+	n -= conf_noptions;
+	k.name = stats_items[n].key;
+	k.get = ctl_statistic;
+	k.set = NULL;
+	k.where = &stats_items[n];
+	k.type = types[stats_items[n].type];
+	return (k);
+}
+
+/*
+ * Names.
+ */
+
+/* The next component at *sp, which moves behind it; false at the end. */
+static bool
+ctl_part_next(const char **sp, struct ctl_part *part)
+{
+
+	if (*sp == NULL)
+		return (false);
+	part->s = *sp;
+	*sp = strchr(part->s, '.');
+	part->len = *sp == NULL ? strlen(part->s) : (size_t)(*sp - part->s);
+	if (*sp != NULL)
+		(*sp)++;
+	return (true);
+}
+
+static bool
+ctl_part_equal(struct ctl_part a, struct ctl_part b)
+{
+
+	return (a.len == b.len && memcmp(a.s, b.s, a.len) == 0);
+}
+
+/* Is this a component for an index? */
+static bool
+ctl_part_indexed(struct ctl_part part)
+{
+
+	return (part.s[0] == '<');
+}
+
+/* Take a caller's name apart; false when it is none. */
+static bool
+ctl_name_parse(const char *s, struct ctl_name *name)
+{
+	struct ctl_part part;
+
+	name->n = 0;
+	while (ctl_part_next(&s, &part)) {
+		if (part.len == 0 || name->n == CTL_DEPTH)
+			return (false);
+		name->part[name->n++] = part;
+	}
+	return (true);
+}
+
+/*
+ * May n stand for this placeholder?  Of arenas, MALLCTL_ARENAS_ALL and, as
+ * old programs have it, the number of arenas stand for all together.
+ */
+static bool
+ctl_index_valid(struct ctl_part placeholder, size_t n)
+{
+
+	if (placeholder.s[1] == 'i')
+		return (n == MALLCTL_ARENAS_ALL || n <= arena_count());
+	return (n < ctl_nbins);
+}
+
+static bool
+ctl_index_parse(struct ctl_part part, size_t *np)
+{
+	size_t i;
+
+	*np = 0;
+	if (part.len > 9)
+		return (false);
+	for (i = 0; i < part.len; i++) {
+		if (part.s[i] < '0' || part.s[i] > '9')
+			return (false);
+		*np = *np * 10 + (size_t)(part.s[i] - '0');
+	}
+	return (true);
+}
+
+/*
+ * How many leading components of name fit the key of row n; their elements
+ * of the MIB, where no earlier row has set them, are set.
+ */
+static unsigned
+ctl_fit(const struct ctl_name *name, unsigned row, size_t mib[CTL_DEPTH],
+    unsigned known)
+{
+	struct ctl_part part;
+	size_t id;
+	unsigned i;
+	const char *s;
+	char buf[CTL_NAME_MAX];
+
+	s = ctl_key(row, buf).name;
+	for (i = 0; i < name->n && ctl_part_next(&s, &part); i++) {
+		id = row;
+		if (ctl_part_indexed(part)) {
+			if (!ctl_index_parse(name->part[i], &id) ||
+			    !ctl_index_valid(part, id))
+				break;
+		} else if (!ctl_part_equal(part, name->part[i]))
+			break;
+		if (i >= known)
+			mib[i] = id;
+	}
+	return (i);
+}
+
+/* The MIB of a name, whole or the beginning of one; 0 when there is none. */
+static unsigned
+ctl_lookup(const char *s, size_t mib[CTL_DEPTH])
+{
+	struct ctl_name name;
+	unsigned fit, known, row;
+
+	if (s == NULL || !ctl_name_parse(s, &name))
+		return (0);
+	known = 0;
+	for (row = 0; row < ctl_count() && known < name.n; row++) {
+		fit = ctl_fit(&name, row, mib, known);
+		known = DSM_MAX(known, fit);
+	}
+	return (known == name.n ? known : 0);
+}
+
+/* Do the first n components of the keys of two rows agree? */
+static bool
+ctl_same(unsigned row, unsigned other, unsigned n)
+{
+	struct ctl_part a, b;
+	const char *s, *t;
+	char buf[2][CTL_NAME_MAX];
+
+	s = ctl_key(row, buf[0]).name;
+	t = ctl_key(other, buf[1]).name;
+	while (n-- > 0)
+		if (!ctl_part_next(&s, &a) || !ctl_part_next(&t, &b) ||
+		    !ctl_part_equal(a, b))
+			return (false);
+	return (true);
+}
+
+/* The key of a whole MIB, and its indices; false when there is none. */
+static bool
+ctl_find(const size_t *mib, size_t n, struct ctl_key *k, unsigned index[2],
+    char buf[CTL_NAME_MAX])
+{
+	struct ctl_part part;
+	const char *s;
+	unsigned i;
+
+	if (n == 0 || n > CTL_DEPTH || mib[n - 1] >= ctl_count())
+		return (false);
+	*k = ctl_key((unsigned)mib[n - 1], buf);
+	s = k->name;
+	for (i = 0; i < n; i++) {
+		if (!ctl_part_next(&s, &part))
+			return (false);
+		if (!ctl_part_indexed(part)) {
+			if (mib[i] > mib[n - 1] || !ctl_same((unsigned)mib[i],
+			    (unsigned)mib[n - 1], i + 1))
+				return (false);
+			continue;
+		}
+		if (!ctl_index_valid(part, mib[i]))
+			return (false);
+		index[part.s[1] == 'j'] = (unsigned)mib[i];
+	}
+	return (s == NULL);
+}
+
+/*
+ * Access.
+ */
+
+static size_t
+ctl_size(enum ctl_type type)
+{
+
+	switch (type) {
+	case CTL_VOID:
+		return (0);
+	case CTL_BOOL:
+		return (sizeof(bool));
+	case CTL_UNSIGNED:
+		return (sizeof(unsigned));
+	case CTL_U32:
+		return (sizeof(uint32_t));
+	case CTL_U64:
+		return (sizeof(uint64_t));
+	case CTL_SIZE:
+	case CTL_SSIZE:
+		return (sizeof(size_t));
+	case CTL_STRING:
+		break;
+	}
+	return (sizeof(const char *));
+}
+
+/* Give v to the caller; of a wrong length as much as fits, and EINVAL. */
+static int
+ctl_read(const struct ctl_key *k, const union ctl_value *v, void *oldp,
+    size_t *oldlenp)
+{
+	size_t len;
+
+	len = ctl_size(k->type);
+	if (*oldlenp != len) {
+		*oldlenp = DSM_MIN(*oldlenp, len);
+		memcpy(oldp, v, *oldlenp);
+		return (EINVAL);
+	}
+	memcpy(oldp, v, len);
+	return (0);
+}
+
+/* What goes into a key.  The epoch may come as an int: many write it so. */
+static int
+ctl_write(const struct ctl_key *k, const unsigned *index, const void *newp,
+    size_t newlen)
+{
+	union ctl_value v = { .u64 = 0 };
+
+	if (newlen != ctl_size(k->type) && (k->set != ctl_epoch_set ||
+	    newlen != sizeof(uint32_t)))
+		return (EINVAL);
+	memcpy(&v, newp, newlen);
+	return (k->set(k, index, &v));
+}
+
+/*
+ * Read, write or do what a key stands for.  The epoch, as jemalloc has it,
+ * is read after it was written, any other value before.
+ */
+static int
+ctl_access(const struct ctl_key *k, const unsigned *index, void *oldp,
+    size_t *oldlenp, const void *newp, size_t newlen)
+{
+	union ctl_value v = { .u64 = 0 };
+	bool late;
+	int error;
+
+	if (k->type == CTL_VOID) {
+		if (oldp != NULL || oldlenp != NULL || newp != NULL ||
+		    newlen != 0)
+			return (EPERM);
+		return (k->set(k, index, &v));
+	}
+	if (k->set == NULL && (newp != NULL || newlen != 0))
+		return (EPERM);
+	if (k->get == NULL && (oldp != NULL || oldlenp != NULL))
+		return (EPERM);
+	late = k->set == ctl_epoch_set;
+	if (newp != NULL && late &&
+	    (error = ctl_write(k, index, newp, newlen)) != 0)
+		return (error);
+	if (oldp != NULL && oldlenp != NULL &&
+	    ((error = k->get(k, index, &v)) != 0 ||
+	    (error = ctl_read(k, &v, oldp, oldlenp)) != 0))
+		return (error);
+	if (newp != NULL && !late)
+		return (ctl_write(k, index, newp, newlen));
+	return (0);
+}
+
+DSM_EXPORT int
+__mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
+    void *newp, size_t newlen)
+{
+	struct ctl_key k;
+	unsigned index[2] = { 0, 0 };
+	char buf[CTL_NAME_MAX];
+
+	if (!init_once())
+		return (EAGAIN);
+	if (!ctl_find(mib, miblen, &k, index, buf))
+		return (ENOENT);
+	return (ctl_access(&k, index, oldp, oldlenp, newp, newlen));
+}
+
+DSM_EXPORT int
+__mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp,
+    size_t newlen)
+{
+	size_t mib[CTL_DEPTH];
+	unsigned n;
+
+	if (!init_once())
+		return (EAGAIN);
+	if ((n = ctl_lookup(name, mib)) == 0)
+		return (ENOENT);
+	return (__mallctlbymib(mib, n, oldp, oldlenp, newp, newlen));
+}
+
+/* A name longer than the caller's MIB gives as much as fits, as jemalloc. */
+DSM_EXPORT int
+__mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp)
+{
+	size_t mib[CTL_DEPTH];
+	size_t n;
+
+	if (!init_once())
+		return (EAGAIN);
+	if ((n = ctl_lookup(name, mib)) == 0)
+		return (ENOENT);
+	*miblenp = DSM_MIN(*miblenp, n);
+	memcpy(mibp, mib, *miblenp * sizeof(mib[0]));
+	return (0);
+}
+
+#define	ALIAS(of)	__attribute__((__weak__, __alias__(of)))
+
+DSM_EXPORT ALIAS("__mallctl") int
+mallctl(const char *, void *, size_t *, void *, size_t);
+DSM_EXPORT ALIAS("__mallctlnametomib") int
+mallctlnametomib(const char *, size_t *, size_t *);
+DSM_EXPORT ALIAS("__mallctlbymib") int
+mallctlbymib(const size_t *, size_t, void *, size_t *, void *, size_t);

@@ -1,0 +1,85 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * The fast paths.  malloc and free of a small block that the calling
+ * thread's cache serves: no lock, no atomic, no branch but the ones that end
+ * in a slow path.  dsm_api.c includes this; nothing else does.
+ */
+#ifndef _DSM_FAST_H_
+#define	_DSM_FAST_H_
+
+#include "dsm_cache.h"
+#include "dsm_map.h"
+#include "dsm_size.h"
+
+/* The entry at a tag or at eight times a byte of size_table. */
+static DSM_INLINE struct cache_entry *
+fast_entry(struct cache *c, size_t offset)
+{
+
+	return ((struct cache_entry *)(void *)((char *)c + offset));
+}
+
+/*
+ * A slot from the stack of the request's class.  (size - 1) sends 0, which
+ * wraps, to the slow path with all that is too large.  The null slot that
+ * ends a stack is the test for "empty".  NULL: not here.
+ */
+static DSM_INLINE void *
+fast_malloc(size_t size)
+{
+	size_t i = (size - 1) >> 3;
+	struct cache_entry *e;
+	void *p, **sp;
+
+	if (unlikely(i >= NITEMS(size_table)))
+		return (NULL);
+	e = fast_entry(cache_self, (size_t)size_table[i] * 8);
+	sp = e->sp;
+	p = *sp;
+	if (unlikely(p == NULL))
+		return (NULL);
+	if (unlikely(--e->count < 0))
+		return (NULL);
+	e->sp = sp + 1;
+	return (p);
+}
+
+/* The slot is written before sp covers it: a forked child may look. */
+static DSM_INLINE bool
+fast_push(struct cache_entry *e, void *p)
+{
+	void **sp = e->sp;
+
+	if (unlikely(sp == e->limit))
+		return (false);
+	*--sp = p;
+	__atomic_signal_fence(__ATOMIC_RELEASE);
+	e->sp = sp;
+	return (true);
+}
+
+static DSM_INLINE bool
+fast_free(void *p)
+{
+
+	return (fast_push(fast_entry(cache_self, map_tag(map_word(p))), p));
+}
+
+/* The class is the size's: no metadata is read at all. */
+static DSM_INLINE bool
+fast_free_sized(void *p, size_t size)
+{
+	size_t i = (size - 1) >> 3;
+
+	if (unlikely(i >= NITEMS(size_table) || p == NULL))
+		return (false);
+	return (fast_push(fast_entry(cache_self, (size_t)size_table[i] * 8),
+	    p));
+}
+
+#endif /* !_DSM_FAST_H_ */

@@ -1,0 +1,190 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include <string.h>
+
+#include "dsm_hooks.h"
+
+static void *
+default_alloc(struct hooks *h, void *addr, size_t size, size_t align,
+    bool *zero, bool *commit, unsigned ind)
+{
+
+	(void)h;
+	(void)ind;
+	if (addr != NULL) {
+		if (!os_map_at(addr, size))
+			return (NULL);
+	} else if ((addr = os_map(size, align)) == NULL)
+		return (NULL);
+	*zero = true;
+	*commit = true;
+	return (addr);
+}
+
+static bool
+default_dalloc(struct hooks *h, void *addr, size_t size, bool committed,
+    unsigned ind)
+{
+
+	(void)h;
+	(void)committed;
+	(void)ind;
+	os_unmap(addr, size);
+	return (false);
+}
+
+static void
+default_destroy(struct hooks *h, void *addr, size_t size, bool committed,
+    unsigned ind)
+{
+
+	(void)default_dalloc(h, addr, size, committed, ind);
+}
+
+static bool
+default_commit(struct hooks *h, void *addr, size_t size, size_t off,
+    size_t len, unsigned ind)
+{
+
+	(void)h;
+	(void)size;
+	(void)ind;
+	return (!os_commit((char *)addr + off, len));
+}
+
+static bool
+default_decommit(struct hooks *h, void *addr, size_t size, size_t off,
+    size_t len, unsigned ind)
+{
+
+	(void)h;
+	(void)size;
+	(void)ind;
+	return (!os_decommit((char *)addr + off, len));
+}
+
+static bool
+default_purge_lazy(struct hooks *h, void *addr, size_t size, size_t off,
+    size_t len, unsigned ind)
+{
+
+	(void)h;
+	(void)size;
+	(void)ind;
+	return (!os_purge_lazy((char *)addr + off, len));
+}
+
+static bool
+default_purge_forced(struct hooks *h, void *addr, size_t size, size_t off,
+    size_t len, unsigned ind)
+{
+
+	(void)h;
+	(void)size;
+	(void)ind;
+	return (!os_purge_forced((char *)addr + off, len));
+}
+
+/* Mappings divide and join by themselves. */
+static bool
+default_split(struct hooks *h, void *addr, size_t size, size_t a, size_t b,
+    bool committed, unsigned ind)
+{
+
+	(void)h;
+	(void)addr;
+	(void)size;
+	(void)a;
+	(void)b;
+	(void)committed;
+	(void)ind;
+	return (false);
+}
+
+static bool
+default_merge(struct hooks *h, void *a, size_t alen, void *b, size_t blen,
+    bool committed, unsigned ind)
+{
+
+	(void)h;
+	(void)a;
+	(void)alen;
+	(void)b;
+	(void)blen;
+	(void)committed;
+	(void)ind;
+	return (false);
+}
+
+struct hooks hooks_default = {
+	.alloc = default_alloc,
+	.dalloc = default_dalloc,
+	.destroy = default_destroy,
+	.commit = default_commit,
+	.decommit = default_decommit,
+	.purge_lazy = default_purge_lazy,
+	.purge_forced = default_purge_forced,
+	.split = default_split,
+	.merge = default_merge,
+};
+
+/* Zeroed, committed memory, or NULL. */
+void *
+hooks_alloc(struct hooks *h, size_t size, size_t align, unsigned ind)
+{
+	bool commit = true, zero = true;
+	void *p;
+
+	if ((p = h->alloc(h, NULL, size, align, &zero, &commit, ind)) == NULL)
+		return (NULL);
+	if (!commit && (h->commit == NULL ||
+	    h->commit(h, p, size, 0, size, ind))) {
+		(void)hooks_dalloc(h, p, size, ind);
+		return (NULL);
+	}
+	if (!zero)
+		memset(p, 0, size);
+	return (p);
+}
+
+bool
+hooks_dalloc(struct hooks *h, void *p, size_t size, unsigned ind)
+{
+
+	return (h->dalloc != NULL && !h->dalloc(h, p, size, true, ind));
+}
+
+unsigned
+hooks_purge(struct hooks *h, const struct os_range *r, unsigned n,
+    unsigned ind)
+{
+	unsigned i;
+
+	if (h == &hooks_default)
+		return (os_purge_many(r, n));
+	for (i = 0; i < n; i++)
+		if (h->purge_forced == NULL || h->purge_forced(h, r[i].addr,
+		    r[i].len, 0, r[i].len, ind))
+			break;
+	return (i);
+}
+
+bool
+hooks_merge(struct hooks *h, void *a, size_t alen, void *b, size_t blen,
+    unsigned ind)
+{
+
+	return (h->merge != NULL && !h->merge(h, a, alen, b, blen, true, ind));
+}
+
+bool
+hooks_split(struct hooks *h, void *a, size_t alen, size_t blen, unsigned ind)
+{
+
+	return (h->split != NULL &&
+	    !h->split(h, a, alen + blen, alen, blen, true, ind));
+}

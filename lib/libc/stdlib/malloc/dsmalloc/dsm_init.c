@@ -1,0 +1,127 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * Theory of operation.  Initialisation is lazy and idempotent, under one
+ * atomic word: 0 not begun, 1 one thread is at it, 2 done.  A request of the
+ * thread that is at it (a malloc_message that allocates) is refused.  Only
+ * raw system calls are made: options are read, the processors counted, base
+ * memory and arena 0 mapped.
+ *
+ * The end of a thread is heard of by libc's own hook where we are part of
+ * it (_malloc_thread_cleanup), else by a pthread key.  Its destructor runs
+ * again, as often as the system allows, so that other keys' destructors
+ * still find a cache.  Fork is heard of by pthread_atfork handlers that a
+ * constructor registers, or by libc's hooks.
+ */
+#include <limits.h>
+#include <pthread.h>
+
+#include "dsm_arena.h"
+#include "dsm_cache.h"
+#include "dsm_conf.h"
+#include "dsm_init.h"
+#include "dsm_map.h"
+#include "dsm_os.h"
+#include "dsm_slab.h"
+#include "dsm_stats.h"
+#include "dsm_unwind.h"
+
+#define	INIT_BUSY	1u
+
+uint32_t	init_state;
+static uint32_t	init_owner;		/* the thread that is at it */
+
+#ifndef DSM_IN_LIBC
+static pthread_key_t init_key;
+
+/* Run in the last round of destructors, when the others have had theirs. */
+#define	INIT_ROUNDS	(PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+
+static void
+init_thread_end(void *arg)
+{
+	uintptr_t round = (uintptr_t)arg;
+
+	if (round < INIT_ROUNDS && pthread_setspecific(init_key,
+	    (void *)(round + 1)) == 0)
+		return;
+	cache_exit_self();
+}
+
+static void
+init_thread_begin(struct cache *c)
+{
+
+	(void)c;
+	(void)pthread_setspecific(init_key, (void *)(uintptr_t)1);
+}
+
+static void
+init_hooks(void)
+{
+
+	if (pthread_key_create(&init_key, init_thread_end) == 0)
+		cache_attached = init_thread_begin;
+}
+
+/* Where we are not libc, the library's constructor asks to hear of forks. */
+static void __attribute__((__constructor__))
+init_constructor(void)
+{
+
+	(void)pthread_atfork(cache_prefork, cache_postfork,
+	    cache_postfork_child);
+}
+
+static void __attribute__((__destructor__))
+init_destructor(void)
+{
+
+	if (load_acq(&init_state) == INIT_DONE && conf.stats_print)
+		stats_print(NULL, NULL, conf.stats_print_opts);
+}
+#endif /* !DSM_IN_LIBC */
+
+static bool
+init_parts(void)
+{
+
+	os_init();
+	map_init();
+	slab_boot();
+	conf_init();
+	unwind_init();
+	(void)decay_now();
+	if (!arena_boot())
+		return (false);
+#ifndef DSM_IN_LIBC
+	init_hooks();
+#endif
+	return (true);
+}
+
+bool DSM_COLD
+init_slow(void)
+{
+	uint32_t none = 0;
+	bool ok;
+
+	while (!__atomic_compare_exchange_n(&init_state, &none, INIT_BUSY,
+	    false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+		if (none == INIT_DONE)
+			return (true);
+		if (load_rlx(&init_owner) == os_tid())
+			return (false);
+		os_yield();
+		none = 0;
+	}
+	store_rlx(&init_owner, os_tid());
+	ok = init_parts();
+	store_rlx(&init_owner, 0);
+	store_rel(&init_state, ok ? INIT_DONE : 0);
+	return (ok);
+}

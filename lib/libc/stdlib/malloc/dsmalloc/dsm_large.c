@@ -1,0 +1,306 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include "dsm_base.h"
+#include "dsm_large.h"
+#include "dsm_map.h"
+#include "dsm_print.h"
+
+/* From this size on a block starts at a huge page's boundary: moving and
+ * growing it by mremap is then a matter of page tables. */
+#define	LARGE_ALIGN_MIN	MIB(2)
+/* A stocked block serves a request down to 8/9 of its size: 12.5 % more
+ * than asked for at most. */
+#define	LARGE_FITS(have, want)	((have) >= (want) && \
+				    (have) - (want) <= (want) / 8)
+/* Shrinking a block gives pages back when an eighth or more is freed. */
+#define	LARGE_TRIM(have, want)	((have) - (want) >= (have) / 8)
+
+void
+large_init(struct large *l, struct regions *rs)
+{
+
+	l->regions = rs;
+	lock_init(&l->lock, LOCK_LARGE);
+	TAILQ_INIT(&l->stock);
+}
+
+static void
+large_out(struct large *l, const struct extent *e)
+{
+
+	l->bytes += e->span.size;
+	l->nmalloc++;
+}
+
+/* A block from the stock: an exact fit, else the first that is near. */
+static struct extent *
+large_restock(struct large *l, size_t size)
+{
+	struct extent *e, *near = NULL;
+
+	if (load_rlx(&l->nstock) == 0)
+		return (NULL);
+	lock_take(&l->lock);
+	TAILQ_FOREACH(e, &l->stock, link) {
+		if (e->span.size == size) {
+			near = e;
+			break;
+		}
+		if (near == NULL && LARGE_FITS(e->span.size, size))
+			near = e;
+	}
+	if ((e = near) != NULL) {
+		TAILQ_REMOVE(&l->stock, e, link);
+		store_rlx(&l->nstock, l->nstock - 1);
+		l->stock_bytes -= e->span.size;
+		e->span.kind = SPAN_LARGE;
+		large_out(l, e);
+	}
+	lock_drop(&l->lock);
+	return (e);
+}
+
+/* Pages for a block, from a region or straight from the pool. */
+static bool
+large_pages(struct large *l, struct extent *e, size_t size, size_t align,
+    bool *zeroed)
+{
+	size_t slack = align > os_page ? align - os_page : 0;
+	size_t head;
+	char *p, *q;
+
+	if (size + slack > REGION_RUN_MAX) {
+		if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN)
+			align = LARGE_ALIGN_MIN;
+		e->span.region = NULL;
+		e->span.addr = pool_alloc(l->regions->pool, size, align,
+		    zeroed);
+		return (e->span.addr != NULL);
+	}
+	p = region_alloc(l->regions, size + slack, &e->span.region,
+	    &e->span.page, zeroed);
+	if (p == NULL)
+		return (false);
+	if (slack != 0) {
+		/* Cut the aligned part out of the run. */
+		q = (char *)ROUND_UP((uintptr_t)p, align);
+		head = (size_t)(q - p);
+		if (head != 0)
+			region_free(e->span.region, e->span.page, head, 0);
+		e->span.page += (uint16_t)(head >> os_page_shift);
+		if (slack != head)
+			region_free(e->span.region, e->span.page +
+			    (unsigned)(size >> os_page_shift), slack - head,
+			    0);
+		p = q;
+	}
+	e->span.addr = p;
+	return (true);
+}
+
+void *
+large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
+{
+	struct extent *e;
+
+	if (size > SIZE_LARGE_MAX || align > SIZE_LARGE_MAX)
+		return (NULL);
+	size = ROUND_UP(size, os_page);
+	*zeroed = false;
+	if (align <= os_page && size <= LARGE_STOCK_BYTES &&
+	    (e = large_restock(l, size)) != NULL)
+		return (e->span.addr);
+	if ((e = base_alloc(BASE_SPAN, sizeof(*e))) == NULL)
+		return (NULL);
+	if (!large_pages(l, e, size, align, zeroed)) {
+		base_free(BASE_SPAN, e, sizeof(*e));
+		return (NULL);
+	}
+	e->span.size = size;
+	e->span.owner = l;
+	e->span.kind = SPAN_LARGE;
+	map_set_one(e->span.addr, e, 0);
+	lock_take(&l->lock);
+	large_out(l, e);
+	if (e->span.region == NULL)
+		l->direct += size;
+	lock_drop(&l->lock);
+	return (e->span.addr);
+}
+
+/* The pages go back to where they came from. */
+static void
+large_release(struct extent *e, uint64_t now)
+{
+	struct large *l = e->span.owner;
+
+	map_set_one(e->span.addr, NULL, 0);
+	if (e->span.region != NULL)
+		region_free(e->span.region, e->span.page, e->span.size, now);
+	else {
+		lock_take(&l->lock);
+		l->direct -= e->span.size;
+		lock_drop(&l->lock);
+		pool_free(l->regions->pool, e->span.addr, e->span.size, true,
+		    now);
+	}
+	e->span.kind = SPAN_NONE;
+	base_free(BASE_SPAN, e, sizeof(*e));
+}
+
+/* The oldest of the stock, if there is too much of it or it is too old. */
+static struct extent *
+large_excess(struct large *l, uint64_t before)
+{
+	struct extent *e;
+
+	e = TAILQ_LAST(&l->stock, extent_list);
+	if (e == NULL || (l->nstock <= LARGE_STOCK &&
+	    l->stock_bytes <= LARGE_STOCK_BYTES && e->stamp >= before))
+		return (NULL);
+	TAILQ_REMOVE(&l->stock, e, link);
+	store_rlx(&l->nstock, l->nstock - 1);
+	l->stock_bytes -= e->span.size;
+	return (e);
+}
+
+bool
+large_drain(struct large *l, uint64_t before, uint64_t now)
+{
+	struct extent *e;
+	bool any = false;
+
+	for (;;) {
+		lock_take(&l->lock);
+		e = large_excess(l, before);
+		lock_drop(&l->lock);
+		if (e == NULL)
+			return (any);
+		any = true;
+		large_release(e, now);
+	}
+}
+
+void
+large_free(struct extent *e, uint64_t now)
+{
+	struct large *l = e->span.owner;
+	struct extent *out = NULL;
+
+	lock_take(&l->lock);
+	if (unlikely(e->span.kind != SPAN_LARGE))
+		print_fatal("free(%p): the block of %zu bytes is free already "
+		    "(double free)", (void *)e->span.addr, e->span.size);
+	l->bytes -= e->span.size;
+	l->ndalloc++;
+	if (e->span.size <= LARGE_STOCK_BYTES) {
+		e->span.kind = SPAN_STOCK;
+		e->stamp = now;
+		TAILQ_INSERT_HEAD(&l->stock, e, link);
+		store_rlx(&l->nstock, l->nstock + 1);
+		l->stock_bytes += e->span.size;
+		e = NULL;
+		out = large_excess(l, 0);
+	}
+	lock_drop(&l->lock);
+	if (e != NULL)
+		large_release(e, now);
+	if (out != NULL) {
+		large_release(out, now);
+		(void)large_drain(l, 0, now);
+	}
+}
+
+static void
+large_account(struct large *l, const struct extent *e, size_t osize)
+{
+
+	lock_take(&l->lock);
+	l->bytes += e->span.size - osize;
+	if (e->span.region == NULL)
+		l->direct += e->span.size - osize;
+	lock_drop(&l->lock);
+}
+
+static void
+large_shrink(struct extent *e, size_t nsize, uint64_t now)
+{
+	size_t osize = e->span.size;
+	struct large *l = e->span.owner;
+
+	e->span.size = nsize;
+	large_account(l, e, osize);
+	if (e->span.region != NULL)
+		region_free(e->span.region, e->span.page +
+		    (unsigned)(nsize >> os_page_shift), osize - nsize, now);
+	else
+		pool_free(l->regions->pool, e->span.addr + nsize,
+		    osize - nsize, true, now);
+}
+
+/* Grow into free pages behind the block. */
+static bool
+large_grow(struct extent *e, size_t nsize)
+{
+	struct large *l = e->span.owner;
+	size_t osize = e->span.size;
+	bool zeroed;
+
+	if (e->span.region != NULL) {
+		if (nsize > REGION_RUN_MAX || !region_extend(e->span.region,
+		    e->span.page, osize, nsize))
+			return (false);
+	} else if (!pool_extend(l->regions->pool, e->span.addr, osize,
+	    nsize - osize, &zeroed))
+		return (false);
+	e->span.size = nsize;
+	large_account(l, e, osize);
+	return (true);
+}
+
+/* Move a block's pages to a larger place: page tables only. */
+static void *
+large_move(struct extent *e, size_t nsize)
+{
+	struct large *l = e->span.owner;
+	struct pool *pl = l->regions->pool;
+	size_t osize = e->span.size;
+	bool zeroed;
+	char *p;
+
+	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
+	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &zeroed)) == NULL)
+		return (NULL);
+	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
+		pool_free(pl, p, nsize, !zeroed, 0);
+		return (NULL);
+	}
+	map_set_one(e->span.addr, NULL, 0);
+	pool_forget(pl, osize);
+	e->span.addr = p;
+	e->span.size = nsize;
+	map_set_one(p, e, 0);
+	large_account(l, e, osize);
+	return (p);
+}
+
+void *
+large_resize(struct extent *e, size_t nsize, uint64_t now)
+{
+
+	if (nsize > SIZE_LARGE_MAX)
+		return (NULL);
+	nsize = ROUND_UP(nsize, os_page);
+	if (nsize <= e->span.size) {
+		if (LARGE_TRIM(e->span.size, nsize) && nsize != e->span.size)
+			large_shrink(e, nsize, now);
+		return (e->span.addr);
+	}
+	if (large_grow(e, nsize))
+		return (e->span.addr);
+	return (large_move(e, nsize));
+}

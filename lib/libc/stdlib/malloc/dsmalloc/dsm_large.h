@@ -1,0 +1,60 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * large: blocks beyond the small classes, whole pages each.
+ *
+ * Theory of operation.  A block up to half a region is a run of a region; a
+ * larger one comes straight from the pool, at a 2 MiB boundary when it is
+ * that large.  Its first granule's map word points at its descriptor with
+ * tag 0, so free() comes here without a test.
+ *
+ * Freed blocks first go to the arena's stock, the last few, from which the
+ * next request of nearly their size is served with its pages warm, its
+ * descriptor made and its map word written.  The stock is bounded in number
+ * and bytes, oldest out first, and the decay pass empties what has lain in
+ * it since the pass before.
+ *
+ * Locks: the arena's large lock for stock and counters; region, pool, map
+ * and base are taken without it.
+ */
+#ifndef _DSM_LARGE_H_
+#define	_DSM_LARGE_H_
+
+#include "dsm_defs.h"
+#include "dsm_lock.h"
+#include "dsm_region.h"
+#include "dsm_span.h"
+
+#define	LARGE_STOCK	8		/* blocks */
+#define	LARGE_STOCK_BYTES MIB(4)
+
+struct large {
+	/* Constant. */
+	struct regions	*regions;
+	/* Under the lock. */
+	struct lock	 lock;
+	struct extent_list stock;	/* youngest first */
+	unsigned	 nstock;
+	size_t		 stock_bytes;
+	/* Written under the lock, read by anyone. */
+	size_t		 bytes;		/* in blocks that are out */
+	size_t		 direct;	/* bytes taken straight from the pool */
+	uint64_t	 nmalloc;
+	uint64_t	 ndalloc;
+};
+
+void	 large_init(struct large *, struct regions *);
+/* size > 0; align a power of two; NULL when out of memory. */
+void	*large_alloc(struct large *, size_t size, size_t align, bool *zeroed);
+void	 large_free(struct extent *, uint64_t now);
+/* Make a block nsize bytes where it is, or by moving its pages; the address
+ * it has then, or NULL when only a copy can. */
+void	*large_resize(struct extent *, size_t nsize, uint64_t now);
+/* Let go of the stock that was freed before "before"; true if any. */
+bool	 large_drain(struct large *, uint64_t before, uint64_t now);
+
+#endif /* !_DSM_LARGE_H_ */

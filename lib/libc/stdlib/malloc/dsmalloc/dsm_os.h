@@ -1,0 +1,92 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * os: everything that the allocator asks of the system, one file per
+ * system behind this header (dsm_os_linux.c, dsm_os_freebsd.c).
+ *
+ * Theory of operation.  Each function is one question or one request.  None
+ * takes a lock, allocates, changes errno, or calls a libc function that an
+ * interposer could have replaced (mmap, clock_gettime, open): they issue raw
+ * system calls.  Addresses and lengths are multiples of the page size, which
+ * is read at run time.  Booleans answer "was it done?".
+ *
+ * After start-up only mmap, munmap, mremap, madvise (and process_madvise
+ * where a first try showed that it works), futex and the clock are used, so
+ * that a program in a sandbox that kills goes on.
+ */
+#ifndef _DSM_OS_H_
+#define	_DSM_OS_H_
+
+#include "dsm_defs.h"
+
+/* One piece of address space; laid out as a struct iovec. */
+struct os_range {
+	void	*addr;
+	size_t	 len;
+};
+
+/* Most ranges of one os_purge_many() call: UIO_MAXIOV is 1024, and 64 cover
+ * an arena's pass with one kilobyte of stack. */
+#define	OS_PURGE_MAX	64
+
+/* Set once by os_init(); constant afterwards. */
+extern size_t	 os_page;		/* bytes in a page, 4 KiB to 64 KiB */
+extern unsigned	 os_page_shift;		/* its logarithm */
+
+void	 os_init(void);
+
+/* Fresh zeroed memory, aligned to align (a power of two); NULL when out. */
+void	*os_map(size_t size, size_t align);
+/* The same exactly at addr, never over another mapping; false when taken. */
+bool	 os_map_at(void *addr, size_t size);
+void	 os_unmap(void *addr, size_t size);
+/* Move a whole mapping's pages to dst (mapped, overwritten) or, with dst
+ * NULL, anywhere; the old range is gone on success.  NULL when it cannot. */
+void	*os_remap(void *addr, size_t osize, size_t nsize, void *dst);
+/* Grow a mapping where it is; false when the space behind is taken. */
+bool	 os_extend(void *addr, size_t osize, size_t nsize);
+bool	 os_commit(void *addr, size_t size);
+bool	 os_decommit(void *addr, size_t size);
+/* The kernel may take the pages later; contents indeterminate from now on. */
+bool	 os_purge_lazy(void *addr, size_t size);
+/* The pages are gone now and read as zero: true only when that is certain. */
+bool	 os_purge_forced(void *addr, size_t size);
+/* Forced purge of many, n at most OS_PURGE_MAX; returns how many leading
+ * ranges were done. */
+unsigned os_purge_many(const struct os_range *r, unsigned n);
+/* Advice on huge pages; true when the kernel took it. */
+bool	 os_nohuge(void *addr, size_t size);
+bool	 os_huge(void *addr, size_t size);
+bool	 os_collapse(void *addr, size_t size);
+
+unsigned os_cpus(void);			/* usable by this process, >= 1 */
+unsigned os_cpu_now(void);		/* a hint; on Linux never a system
+					   call, and 0 when unknown */
+uint64_t os_clock_ns(void);		/* coarse and monotonic */
+uint64_t os_random(void);		/* 64 bits from the start of the
+					   process (AT_RANDOM): for seeds */
+bool	 os_secure(void);		/* set-user-ID: environment ignored */
+uint64_t os_physical(void);		/* bytes of memory; 0 = unknown */
+uint64_t os_resident(void);		/* bytes resident now; 0 = unknown */
+
+/* Sleep while *w == v (may return early); wake up to n sleepers. */
+void	 os_wait(uint32_t *w, uint32_t v);
+void	 os_wake(uint32_t *w, unsigned n);
+void	 os_yield(void);
+uint32_t os_tid(void);
+
+/* Bytes read, or -1; the buffer is not terminated. */
+long	 os_readlink(const char *path, char *buf, size_t len);
+long	 os_readfile(const char *path, char *buf, size_t len);
+long	 os_readat(const char *path, uint64_t off, char *buf, size_t len);
+/* Copy from addr, false where it cannot be read; only on the way to abort:
+ * a sandbox may kill for the system call. */
+bool	 os_peek(const void *addr, void *buf, size_t len);
+void	 os_write(int fd, const char *buf, size_t len);
+void	 os_abort(void) __attribute__((__noreturn__));
+
+#endif /* !_DSM_OS_H_ */

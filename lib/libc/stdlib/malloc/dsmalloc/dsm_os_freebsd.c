@@ -1,0 +1,443 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * os for FreeBSD.
+ *
+ * Every request goes through __syscall(2), which is the same within libc and
+ * without: libthr wraps the functions of the usual names, and may allocate
+ * there, and an application may interpose them.  errno stays as it was.
+ *
+ * What differs from Linux: mmap aligns by itself; mappings do not move;
+ * MADV_DONTNEED does not discard, so that a forced purge is a new mapping
+ * over the old; and superpages are the kernel's own business.
+ */
+#include <sys/param.h>
+#include <sys/auxv.h>
+#include <sys/cpuset.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/sysctl.h>
+#include <sys/umtx.h>
+#include <sys/user.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsm_defs.h"
+#include "dsm_os.h"
+
+#define	OS_ANON		(MAP_PRIVATE | MAP_ANON)
+#define	OS_RW		(PROT_READ | PROT_WRITE)
+
+size_t		os_page;
+unsigned	os_page_shift;
+
+_Static_assert(sizeof(long) == 8, "arguments of 64 bits pass in one register");
+
+/* The result, or a negative error number. */
+static long
+os_call(int nr, long a, long b, long c, long d, long e, long f)
+{
+	int serrno;
+	long r;
+
+	serrno = errno;
+	r = __syscall(nr, a, b, c, d, e, f);
+	if (r == -1)
+		r = -errno;
+	errno = serrno;
+	return (r);
+}
+
+static inline long
+os_call3(int nr, long a, long b, long c)
+{
+
+	return (os_call(nr, a, b, c, 0, 0, 0));
+}
+
+/* Addresses are never negative, so a result below zero is an error. */
+static void *
+os_mmap(void *addr, size_t size, int prot, int flags)
+{
+	long r;
+
+	r = os_call(SYS_mmap, (long)addr, (long)size, prot, flags, -1, 0);
+	return (r < 0 ? NULL : (void *)r);
+}
+
+/* No system calls: the auxiliary vector is in memory. */
+void
+os_init(void)
+{
+	int page;
+
+	if (os_page != 0)
+		return;
+	if (elf_aux_info(AT_PAGESZ, &page, sizeof(page)) != 0 ||
+	    !IS_POW2((unsigned)page))
+		page = PAGE_SIZE;
+	os_page_shift = (unsigned)__builtin_ctz((unsigned)page);
+	os_page = (size_t)page;
+}
+
+/*
+ * Address space.
+ */
+
+void *
+os_map(size_t size, size_t align)
+{
+	int flags;
+
+	flags = OS_ANON;
+	if (align > os_page)
+		flags |= MAP_ALIGNED(__builtin_ctzl(align));
+	return (os_mmap(NULL, size, OS_RW, flags));
+}
+
+bool
+os_map_at(void *addr, size_t size)
+{
+
+	return (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED | MAP_EXCL) !=
+	    NULL);
+}
+
+void
+os_unmap(void *addr, size_t size)
+{
+
+	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
+}
+
+void *
+os_remap(void *addr, size_t osize, size_t nsize, void *dst)
+{
+
+	(void)addr;
+	(void)osize;
+	(void)nsize;
+	(void)dst;
+	return (NULL);
+}
+
+/* Another mapping behind the first: the kernel joins them. */
+bool
+os_extend(void *addr, size_t osize, size_t nsize)
+{
+
+	return (os_map_at((char *)addr + osize, nsize - osize));
+}
+
+bool
+os_commit(void *addr, size_t size)
+{
+
+	return (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED) != NULL);
+}
+
+/* A guard reserves address space, and nothing else. */
+bool
+os_decommit(void *addr, size_t size)
+{
+
+	return (os_mmap(addr, size, PROT_NONE, MAP_GUARD | MAP_FIXED) != NULL);
+}
+
+/*
+ * Purging.
+ */
+
+bool
+os_purge_lazy(void *addr, size_t size)
+{
+
+	return (os_call3(SYS_madvise, (long)addr, (long)size, MADV_FREE) == 0);
+}
+
+bool
+os_purge_forced(void *addr, size_t size)
+{
+
+	return (os_commit(addr, size));
+}
+
+unsigned
+os_purge_many(const struct os_range *r, unsigned n)
+{
+	unsigned done;
+
+	for (done = 0; done < n; done++) {
+		if (!os_purge_forced(r[done].addr, r[done].len))
+			break;
+	}
+	return (done);
+}
+
+/*
+ * Superpages: nobody takes advice on them.
+ */
+
+bool
+os_nohuge(void *addr, size_t size)
+{
+
+	(void)addr;
+	(void)size;
+	return (false);
+}
+
+bool
+os_huge(void *addr, size_t size)
+{
+
+	(void)addr;
+	(void)size;
+	return (false);
+}
+
+bool
+os_collapse(void *addr, size_t size)
+{
+
+	(void)addr;
+	(void)size;
+	return (false);
+}
+
+/*
+ * The machine and the process.
+ */
+
+/* The affinity mask, not the machine: a jail has fewer. */
+unsigned
+os_cpus(void)
+{
+	cpuset_t set;
+	unsigned char byte[sizeof(set)];
+	unsigned i, n;
+
+	if (os_call(SYS_cpuset_getaffinity, CPU_LEVEL_WHICH, CPU_WHICH_PID,
+	    -1, sizeof(set), (long)&set, 0) != 0)
+		return (1);
+	__builtin_memcpy(byte, &set, sizeof(set));
+	n = 0;
+	for (i = 0; i < sizeof(set); i++)
+		n += (unsigned)__builtin_popcount(byte[i]);
+	return (DSM_MAX(n, 1));
+}
+
+/* There is no cheaper way: callers ask once in a while only. */
+unsigned
+os_cpu_now(void)
+{
+	long r;
+
+	r = os_call3(SYS_sched_getcpu, 0, 0, 0);
+	return (r < 0 ? 0 : (unsigned)r);
+}
+
+uint64_t
+os_clock_ns(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	(void)os_call3(SYS_clock_gettime, CLOCK_MONOTONIC_FAST, (long)&ts, 0);
+	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+}
+
+/* The kernel's random bytes at start (AT_CANARY) are wiped by libc once it
+ * has used them, so these are new ones. */
+uint64_t
+os_random(void)
+{
+	uint64_t r;
+
+	r = 0;
+	(void)os_call3(SYS_getrandom, (long)&r, sizeof(r), GRND_NONBLOCK);
+	return (r);
+}
+
+bool
+os_secure(void)
+{
+
+	return (os_call3(SYS_issetugid, 0, 0, 0) != 0);
+}
+
+static bool
+os_sysctl(const int *mib, unsigned n, void *buf, size_t len)
+{
+	size_t have;
+
+	have = len;
+	return (os_call(SYS___sysctl, (long)mib, n, (long)buf, (long)&have, 0,
+	    0) == 0 && have == len);
+}
+
+uint64_t
+os_physical(void)
+{
+	static const int mib[] = { CTL_HW, HW_PHYSMEM };
+	unsigned long bytes;
+
+	return (os_sysctl(mib, NITEMS(mib), &bytes, sizeof(bytes)) ? bytes :
+	    0);
+}
+
+uint64_t
+os_resident(void)
+{
+	int mib[] = { CTL_KERN, KERN_PROC, KERN_PROC_PID, 0 };
+	struct kinfo_proc kp;
+
+	mib[3] = (int)os_call3(SYS_getpid, 0, 0, 0);
+	if (!os_sysctl(mib, NITEMS(mib), &kp, sizeof(kp)))
+		return (0);
+	return ((uint64_t)kp.ki_rssize * os_page);
+}
+
+/*
+ * Threads.
+ */
+
+void
+os_wait(uint32_t *w, uint32_t v)
+{
+
+	(void)os_call(SYS__umtx_op, (long)w, UMTX_OP_WAIT_UINT_PRIVATE, v, 0,
+	    0, 0);
+}
+
+void
+os_wake(uint32_t *w, unsigned n)
+{
+
+	(void)os_call3(SYS__umtx_op, (long)w, UMTX_OP_WAKE_PRIVATE,
+	    (long)DSM_MIN(n, 0x7fffffffU));
+}
+
+void
+os_yield(void)
+{
+
+	(void)os_call3(SYS_sched_yield, 0, 0, 0);
+}
+
+uint32_t
+os_tid(void)
+{
+	long tid;
+
+	tid = 0;
+	(void)os_call3(SYS_thr_self, (long)&tid, 0, 0);
+	return ((uint32_t)tid);
+}
+
+/*
+ * Files.
+ */
+
+long
+os_readlink(const char *path, char *buf, size_t len)
+{
+	long r;
+
+	r = os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
+	    (long)len, 0, 0);
+	return (r < 0 ? -1 : r);
+}
+
+long
+os_readfile(const char *path, char *buf, size_t len)
+{
+
+	return (os_readat(path, 0, buf, len));
+}
+
+long
+os_readat(const char *path, uint64_t off, char *buf, size_t len)
+{
+	size_t n;
+	long fd, r;
+
+	fd = os_call3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return (-1);
+	n = 0;
+	do {
+		r = os_call(SYS_pread, fd, (long)(buf + n), (long)(len - n),
+		    (long)(off + n), 0, 0);
+		if (r > 0)
+			n += (size_t)r;
+	} while (n < len && (r > 0 || r == -EINTR));
+	(void)os_call3(SYS_close, fd, 0, 0);
+	return (r < 0 && n == 0 ? -1 : (long)n);
+}
+
+/* Through a pipe: write(2) fails for memory that is not there. */
+bool
+os_peek(const void *addr, void *buf, size_t len)
+{
+	int fd[2];
+	bool ok;
+
+	if (len > PIPE_BUF ||
+	    os_call3(SYS_pipe2, (long)fd, O_CLOEXEC | O_NONBLOCK, 0) != 0)
+		return (false);
+	ok = os_call3(SYS_write, fd[1], (long)addr, (long)len) == (long)len &&
+	    os_call3(SYS_read, fd[0], (long)buf, (long)len) == (long)len;
+	(void)os_call3(SYS_close, fd[0], 0, 0);
+	(void)os_call3(SYS_close, fd[1], 0, 0);
+	return (ok);
+}
+
+void
+os_write(int fd, const char *buf, size_t len)
+{
+	long r;
+
+	while (len > 0) {
+		r = os_call3(SYS_write, fd, (long)buf, (long)len);
+		if (r == -EINTR)
+			continue;
+		if (r <= 0)
+			return;
+		buf += r;
+		len -= (size_t)r;
+	}
+}
+
+static void
+os_raise_abort(void)
+{
+
+	(void)os_call3(SYS_thr_kill, (long)os_tid(), SIGABRT, 0);
+}
+
+/* As abort(3), but by system calls only: a handler runs first; should it
+ * return, the default action takes its place. */
+void
+os_abort(void)
+{
+	struct sigaction dfl;
+	sigset_t set;
+
+	__builtin_memset(&dfl, 0, sizeof(dfl));		/* SIG_DFL */
+	__builtin_memset(&set, 0, sizeof(set));
+	set.__bits[0] = 1U << (SIGABRT - 1);
+	(void)os_call3(SYS_sigprocmask, SIG_UNBLOCK, (long)&set, 0);
+	os_raise_abort();
+	(void)os_call3(SYS_sigaction, SIGABRT, (long)&dfl, 0);
+	os_raise_abort();
+	__builtin_trap();
+}

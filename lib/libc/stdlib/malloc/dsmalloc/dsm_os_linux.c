@@ -1,0 +1,642 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * os for Linux.
+ *
+ * Every request is a raw system call: libc's wrappers could be interposed
+ * (by libfaketime, fakeroot, a profiler) with functions that allocate, and
+ * they set errno.  The raw call answers a negative error number instead, and
+ * errno stays as the application left it.
+ */
+#ifndef _GNU_SOURCE
+#define	_GNU_SOURCE
+#endif
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsm_defs.h"
+#include "dsm_os.h"
+
+/* Newer than the oldest headers that we compile with. */
+#ifndef MAP_FIXED_NOREPLACE
+#define	MAP_FIXED_NOREPLACE	0x100000
+#endif
+#ifndef MADV_COLLAPSE
+#define	MADV_COLLAPSE		25
+#endif
+#ifndef SYS_process_madvise
+#define	SYS_process_madvise	440
+#endif
+#define	OS_PIDFD_SELF		(-10000)
+
+#define	OS_ANON		(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define	OS_RW		(PROT_READ | PROT_WRITE)
+
+/*
+ * Fewest ranges for which process_madvise is tried.  For fewer it saves
+ * little, and a program in a sandbox that kills for unknown system calls
+ * rarely frees so much that it gets there.
+ */
+#define	OS_VECTOR_MIN	4
+
+size_t		os_page;
+unsigned	os_page_shift;
+
+/* From the auxiliary vector; constant after os_init(). */
+static uint64_t	os_seed;
+static bool	os_is_secure;
+
+/* What a first try showed; relaxed, as every thread finds the same. */
+enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
+static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
+static uint32_t	os_vector;	/* does process_madvise purge us? */
+
+/* glibc 2.35 and newer register the area; absent elsewhere. */
+extern const ptrdiff_t	  __rseq_offset __attribute__((__weak__));
+extern const unsigned int __rseq_size __attribute__((__weak__));
+
+#if defined(__x86_64__)
+static inline long
+os_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long r;
+
+	__asm__ volatile ("syscall" : "=a" (r) : "0" (nr), "D" (a), "S" (b),
+	    "d" (c), "r" (r10), "r" (r8), "r" (r9) : "rcx", "r11", "memory");
+	return (r);
+}
+#elif defined(__aarch64__)
+static inline long
+os_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile ("svc 0" : "+r" (x0) : "r" (x8), "r" (x1), "r" (x2),
+	    "r" (x3), "r" (x4), "r" (x5) : "memory");
+	return (x0);
+}
+#else
+static long
+os_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	int serrno;
+	long r;
+
+	serrno = errno;
+	r = syscall(nr, a, b, c, d, e, f);
+	if (r == -1)
+		r = -errno;
+	errno = serrno;
+	return (r);
+}
+#endif
+
+static inline long
+os_call3(long nr, long a, long b, long c)
+{
+
+	return (os_call(nr, a, b, c, 0, 0, 0));
+}
+
+static inline bool
+os_failed(long r)
+{
+
+	return ((unsigned long)r > -4096UL);
+}
+
+static void *
+os_mmap(void *addr, size_t size, int prot, int flags)
+{
+	long r;
+
+	r = os_call(SYS_mmap, (long)addr, (long)size, prot, flags, -1, 0);
+	return (os_failed(r) ? NULL : (void *)r);
+}
+
+static bool
+os_madvise(void *addr, size_t size, int advice)
+{
+	long r;
+
+	/* EAGAIN: the kernel was short of memory for its own books. */
+	do {
+		r = os_call3(SYS_madvise, (long)addr, (long)size, advice);
+	} while (r == -EAGAIN && advice == MADV_DONTNEED);
+	return (r == 0);
+}
+
+/* 64 bits out of the kernel's 16 random bytes, which glibc also uses as its
+ * stack and pointer guards: so that neither can be read back from the seed. */
+static uint64_t
+os_mix(const void *bytes)
+{
+	uint64_t w[2];
+
+	if (bytes == NULL)
+		return (0);
+	__builtin_memcpy(w, bytes, sizeof(w));
+	w[0] ^= w[1] * UINT64_C(0x9e3779b97f4a7c15);
+	w[0] ^= w[0] >> 32;
+	w[0] *= UINT64_C(0xd6e8feb86659fd93);
+	return (w[0] ^ w[0] >> 32);
+}
+
+/* No system calls: the auxiliary vector is in memory. */
+void
+os_init(void)
+{
+	size_t page;
+	int serrno;
+
+	if (os_page != 0)
+		return;
+	serrno = errno;		/* getauxval sets it when it has no answer */
+	page = getauxval(AT_PAGESZ);
+	if (!IS_POW2(page))
+		page = 4096;
+	os_seed = os_mix((const void *)getauxval(AT_RANDOM));
+	os_is_secure = getauxval(AT_SECURE) != 0;
+	errno = serrno;
+	os_page_shift = (unsigned)__builtin_ctzl(page);
+	os_page = page;
+}
+
+/*
+ * Address space.
+ */
+
+/* Cut size aligned bytes out of a mapping that is long enough. */
+static void *
+os_trim(uintptr_t base, size_t mapped, size_t size, size_t align)
+{
+	uintptr_t end, start;
+
+	start = ROUND_UP(base, align);
+	end = start + size;
+	if (start > base)
+		os_unmap((void *)base, start - base);
+	if (base + mapped > end)
+		os_unmap((void *)end, base + mapped - end);
+	return ((void *)start);
+}
+
+/* Kernels often align by themselves; only when not, map more and trim. */
+void *
+os_map(size_t size, size_t align)
+{
+	size_t over;
+	void *p;
+
+	p = os_mmap(NULL, size, OS_RW, OS_ANON);
+	if (p == NULL || align <= os_page ||
+	    ((uintptr_t)p & (align - 1)) == 0)
+		return (p);
+	os_unmap(p, size);
+	if (__builtin_add_overflow(size, align - os_page, &over))
+		return (NULL);
+	p = os_mmap(NULL, over, OS_RW, OS_ANON);
+	if (p == NULL)
+		return (NULL);
+	return (os_trim((uintptr_t)p, over, size, align));
+}
+
+bool
+os_map_at(void *addr, size_t size)
+{
+	void *p;
+
+	p = os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED_NOREPLACE);
+	if (p == addr)
+		return (true);
+	/* Before Linux 4.17 the flag is ignored, the address a hint. */
+	if (p != NULL)
+		os_unmap(p, size);
+	return (false);
+}
+
+/* Trimming and giving back may fail when the process has too many mappings;
+ * then the address space is lost, but nothing else is wrong. */
+void
+os_unmap(void *addr, size_t size)
+{
+
+	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
+}
+
+void *
+os_remap(void *addr, size_t osize, size_t nsize, void *dst)
+{
+	long r;
+
+	r = os_call(SYS_mremap, (long)addr, (long)osize, (long)nsize,
+	    dst == NULL ? MREMAP_MAYMOVE : MREMAP_MAYMOVE | MREMAP_FIXED,
+	    (long)dst, 0);
+	if (!os_failed(r))
+		return ((void *)r);
+	/* A failed move may already have unmapped its destination. */
+	if (dst != NULL)
+		(void)os_map_at(dst, nsize);
+	return (NULL);
+}
+
+bool
+os_extend(void *addr, size_t osize, size_t nsize)
+{
+
+	return (!os_failed(os_call(SYS_mremap, (long)addr, (long)osize,
+	    (long)nsize, 0, 0, 0)));
+}
+
+bool
+os_commit(void *addr, size_t size)
+{
+
+	return (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED) != NULL);
+}
+
+bool
+os_decommit(void *addr, size_t size)
+{
+
+	return (os_mmap(addr, size, PROT_NONE, OS_ANON | MAP_FIXED) != NULL);
+}
+
+/*
+ * Purging.
+ */
+
+/*
+ * Whether MADV_DONTNEED really discards: an emulator may accept it and do
+ * nothing.  Tried on a page of our own at the first forced purge, not at
+ * start-up, where most programs would pay for what they never use.
+ */
+static DSM_COLD bool
+os_try_zeroes(void)
+{
+	volatile char *p;
+	bool zeroes;
+
+	p = os_map(os_page, os_page);
+	if (p == NULL)
+		return (false);		/* nothing learnt: ask again */
+	*p = 1;
+	zeroes = os_madvise((void *)(uintptr_t)p, os_page, MADV_DONTNEED) &&
+	    *p == 0;
+	os_unmap((void *)(uintptr_t)p, os_page);
+	store_rlx(&os_zeroes, zeroes ? OS_YES : OS_NO);
+	return (zeroes);
+}
+
+static inline bool
+os_dontneed_zeroes(void)
+{
+	uint32_t answer;
+
+	answer = load_rlx(&os_zeroes);
+	return (answer == OS_UNKNOWN ? os_try_zeroes() : answer == OS_YES);
+}
+
+bool
+os_purge_lazy(void *addr, size_t size)
+{
+
+	return (os_madvise(addr, size, MADV_FREE));
+}
+
+/* A new mapping over the old always zeroes, but forgets the advice on huge
+ * pages, so it is the second choice. */
+bool
+os_purge_forced(void *addr, size_t size)
+{
+
+	if (os_dontneed_zeroes())
+		return (os_madvise(addr, size, MADV_DONTNEED));
+	return (os_commit(addr, size));
+}
+
+/* How many leading ranges the first bytes of a vector are, wholly. */
+static unsigned
+os_whole_ranges(const struct os_range *r, unsigned n, size_t bytes)
+{
+	unsigned i;
+
+	for (i = 0; i < n && r[i].len <= bytes; i++)
+		bytes -= r[i].len;
+	return (i);
+}
+
+/*
+ * Purge several ranges by one system call, which spares a flush of all
+ * processors' address translations for each but one.  A kernel that refuses
+ * (before Linux 6.13) is not asked again; but a range that no call can purge,
+ * being locked in memory, says nothing about the kernel.
+ */
+static unsigned
+os_purge_vector(const struct os_range *r, unsigned n)
+{
+	long done;
+
+	done = os_call(SYS_process_madvise, OS_PIDFD_SELF, (long)r, n,
+	    MADV_DONTNEED, 0, 0);
+	if (!os_failed(done)) {
+		store_rlx(&os_vector, OS_YES);
+		return (os_whole_ranges(r, n, (size_t)done));
+	}
+	if (!os_purge_forced(r[0].addr, r[0].len))
+		return (0);
+	if (load_rlx(&os_vector) == OS_UNKNOWN || done == -EPERM)
+		store_rlx(&os_vector, OS_NO);
+	return (1);
+}
+
+unsigned
+os_purge_many(const struct os_range *r, unsigned n)
+{
+	unsigned done;
+
+	done = 0;
+	if (n >= OS_VECTOR_MIN && os_dontneed_zeroes() &&
+	    load_rlx(&os_vector) != OS_NO)
+		done = os_purge_vector(r, n);
+	while (done < n && os_purge_forced(r[done].addr, r[done].len))
+		done++;
+	return (done);
+}
+
+/*
+ * Huge pages.
+ */
+
+bool
+os_nohuge(void *addr, size_t size)
+{
+
+	return (os_madvise(addr, size, MADV_NOHUGEPAGE));
+}
+
+bool
+os_huge(void *addr, size_t size)
+{
+
+	return (os_madvise(addr, size, MADV_HUGEPAGE));
+}
+
+bool
+os_collapse(void *addr, size_t size)
+{
+
+	return (os_madvise(addr, size, MADV_COLLAPSE));
+}
+
+/*
+ * The machine and the process.
+ */
+
+/* The affinity mask, not the machine: a container has fewer. */
+unsigned
+os_cpus(void)
+{
+	unsigned long mask[128];	/* 8192 CPUs, Linux's most */
+	unsigned i, n;
+	long r;
+
+	r = os_call3(SYS_sched_getaffinity, 0, sizeof(mask), (long)mask);
+	n = 0;
+	for (i = 0; r > 0 && i < (size_t)r / sizeof(mask[0]); i++)
+		n += (unsigned)__builtin_popcountl(mask[i]);
+	return (DSM_MAX(n, 1));
+}
+
+/*
+ * From the area that glibc registers with the kernel in each thread: its
+ * first word, cpu_id_start, is a possible CPU at any time, 0 when the
+ * registration failed.
+ */
+unsigned
+os_cpu_now(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+	uintptr_t tp;
+
+	if (&__rseq_offset == NULL || &__rseq_size == NULL ||
+	    __rseq_size == 0)
+		return (0);
+#ifdef __x86_64__
+	__asm__ ("movq %%fs:0, %0" : "=r" (tp));
+#else
+	__asm__ ("mrs %0, tpidr_el0" : "=r" (tp));
+#endif
+	return (load_rlx((const uint32_t *)(tp + (uintptr_t)__rseq_offset)));
+#else
+	return (0);
+#endif
+}
+
+/* Not through the vDSO: finding it is libc's business, and libc's own
+ * clock_gettime may be interposed by something that allocates. */
+uint64_t
+os_clock_ns(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	(void)os_call3(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, (long)&ts,
+	    0);
+	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+}
+
+uint64_t
+os_random(void)
+{
+
+	return (os_seed);
+}
+
+bool
+os_secure(void)
+{
+
+	return (os_is_secure);
+}
+
+uint64_t
+os_physical(void)
+{
+	struct sysinfo si;
+
+	if (os_failed(os_call3(SYS_sysinfo, (long)&si, 0, 0)))
+		return (0);
+	return ((uint64_t)si.totalram * si.mem_unit);
+}
+
+/* The second number of statm, in pages. */
+uint64_t
+os_resident(void)
+{
+	uint64_t pages;
+	char buf[128];
+	long i, n;
+
+	n = os_readfile("/proc/self/statm", buf, sizeof(buf));
+	for (i = 0; i < n && buf[i] != ' '; i++)
+		;
+	pages = 0;
+	for (i++; i < n && buf[i] >= '0' && buf[i] <= '9'; i++)
+		pages = pages * 10 + (uint64_t)(buf[i] - '0');
+	return (pages * os_page);
+}
+
+/*
+ * Threads.
+ */
+
+void
+os_wait(uint32_t *w, uint32_t v)
+{
+
+	(void)os_call(SYS_futex, (long)w, FUTEX_WAIT_PRIVATE, v, 0, 0, 0);
+}
+
+void
+os_wake(uint32_t *w, unsigned n)
+{
+
+	(void)os_call3(SYS_futex, (long)w, FUTEX_WAKE_PRIVATE,
+	    (long)DSM_MIN(n, 0x7fffffffU));
+}
+
+void
+os_yield(void)
+{
+
+	(void)os_call3(SYS_sched_yield, 0, 0, 0);
+}
+
+uint32_t
+os_tid(void)
+{
+
+	return ((uint32_t)os_call3(SYS_gettid, 0, 0, 0));
+}
+
+/*
+ * Files.
+ */
+
+long
+os_readlink(const char *path, char *buf, size_t len)
+{
+	long r;
+
+	r = os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
+	    (long)len, 0, 0);
+	return (os_failed(r) ? -1 : r);
+}
+
+long
+os_readfile(const char *path, char *buf, size_t len)
+{
+
+	return (os_readat(path, 0, buf, len));
+}
+
+long
+os_readat(const char *path, uint64_t off, char *buf, size_t len)
+{
+	size_t n;
+	long fd, r;
+
+	fd = os_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC,
+	    0, 0, 0);
+	if (os_failed(fd))
+		return (-1);
+	/* A file in /proc is read in pieces however long the buffer. */
+	n = 0;
+	do {
+		r = os_call(SYS_pread64, fd, (long)(buf + n),
+		    (long)(len - n), (long)(off + n), 0, 0);
+		if (r > 0)
+			n += (size_t)r;
+	} while (n < len && (r > 0 || r == -EINTR));
+	(void)os_call3(SYS_close, fd, 0, 0);
+	return (r < 0 && n == 0 ? -1 : (long)n);
+}
+
+bool
+os_peek(const void *addr, void *buf, size_t len)
+{
+	struct os_range from, to;
+
+	from.addr = (void *)(uintptr_t)addr;
+	to.addr = buf;
+	from.len = to.len = len;
+	return (os_call(SYS_process_vm_readv,
+	    os_call3(SYS_getpid, 0, 0, 0), (long)&to, 1, (long)&from, 1, 0) ==
+	    (long)len);
+}
+
+void
+os_write(int fd, const char *buf, size_t len)
+{
+	long r;
+
+	while (len > 0) {
+		r = os_call3(SYS_write, fd, (long)buf, (long)len);
+		if (r == -EINTR)
+			continue;
+		if (r <= 0)
+			return;
+		buf += r;
+		len -= (size_t)r;
+	}
+}
+
+static void
+os_raise_abort(void)
+{
+
+	(void)os_call3(SYS_tgkill, os_call3(SYS_getpid, 0, 0, 0),
+	    (long)os_tid(), SIGABRT);
+}
+
+/* As abort(3), without libc's lock: a handler runs first; should it return,
+ * the default action takes its place. */
+void
+os_abort(void)
+{
+	/* The kernel's sigset_t of 8 bytes, and its struct sigaction, of
+	 * which all zero is SIG_DFL, whatever its layout. */
+	uint64_t dfl[8] = { 0 };
+	uint64_t set = UINT64_C(1) << (SIGABRT - 1);
+
+	(void)os_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0,
+	    sizeof(set), 0, 0);
+	os_raise_abort();
+	(void)os_call(SYS_rt_sigaction, SIGABRT, (long)dfl, 0, sizeof(set), 0,
+	    0);
+	os_raise_abort();
+	__builtin_trap();
+}

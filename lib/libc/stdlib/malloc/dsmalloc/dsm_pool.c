@@ -1,0 +1,379 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include "dsm_base.h"
+#include "dsm_bits.h"
+#include "dsm_pool.h"
+
+#define	POOL_GROW_MIN	MIB(1)
+#define	POOL_GROW_MAX	MIB(64)
+#define	POOL_HUGE	MIB(2)
+/* How many extents of the request's own class to look at for one that fits;
+ * those of the next class all do. */
+#define	POOL_TRIES	8
+
+/* bits_quarter() of the largest request in 4 KiB pages, 2^34. */
+_Static_assert((46 - 12) * 4 - 4 < POOL_BUCKETS, "a bucket for every size");
+
+void
+pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
+{
+	unsigned d, i;
+
+	pl->hooks = hooks;
+	pl->ind = ind;
+	lock_init(&pl->lock, LOCK_POOL);
+	for (d = 0; d < 2; d++)
+		for (i = 0; i < POOL_BUCKETS; i++)
+			TAILQ_INIT(&pl->bucket[d][i]);
+	TAILQ_INIT(&pl->lru);
+	pl->grow = POOL_GROW_MIN;
+}
+
+static unsigned
+extent_bucket(size_t size)
+{
+
+	return (bits_quarter(size >> os_page_shift));
+}
+
+static void
+extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
+{
+
+	map_set_one(s->span.addr, word, tag);
+	map_set_one(s->span.addr + s->span.size - MAP_GRANULE, word, tag);
+}
+
+/* Put a descriptor on its lists and into the map. */
+static void
+extent_link(struct pool *pl, struct extent *s)
+{
+	unsigned b = extent_bucket(s->span.size), d = s->span.dirty;
+	struct extent *o;
+
+	LOCK_ASSERT(&pl->lock);
+	TAILQ_INSERT_HEAD(&pl->bucket[d][b], s, link);
+	pl->mask[d][b / 64] |= (uint64_t)1 << (b % 64);
+	if (d) {
+		/* Almost always the youngest; a joined extent may be older. */
+		TAILQ_FOREACH_REVERSE(o, &pl->lru, extent_list, lru)
+			if (o->stamp <= s->stamp)
+				break;
+		if (o != NULL)
+			TAILQ_INSERT_AFTER(&pl->lru, o, s, lru);
+		else
+			TAILQ_INSERT_HEAD(&pl->lru, s, lru);
+		pl->dirty += s->span.size;
+	} else
+		pl->clean += s->span.size;
+	extent_mark(s, s, MAP_TAG_FREE);
+}
+
+static void
+extent_unlink(struct pool *pl, struct extent *s)
+{
+	unsigned b = extent_bucket(s->span.size), d = s->span.dirty;
+
+	LOCK_ASSERT(&pl->lock);
+	TAILQ_REMOVE(&pl->bucket[d][b], s, link);
+	if (TAILQ_EMPTY(&pl->bucket[d][b]))
+		pl->mask[d][b / 64] &= ~((uint64_t)1 << (b % 64));
+	if (d) {
+		TAILQ_REMOVE(&pl->lru, s, lru);
+		pl->dirty -= s->span.size;
+	} else
+		pl->clean -= s->span.size;
+	extent_mark(s, NULL, 0);
+}
+
+/* The free extent whose first or last granule is at p. */
+static struct extent *
+extent_at(struct pool *pl, const char *p)
+{
+	uint64_t w = map_find(p);
+	struct extent *s;
+
+	if (map_tag(w) != MAP_TAG_FREE)
+		return (NULL);
+	s = map_span(w);
+	return (s->span.owner == pl ? s : NULL);
+}
+
+/*
+ * Make [p, p + size) a free extent, joined with neighbours of its state.
+ * Without memory for a descriptor the space is lost to the process, not to
+ * the kernel: give it back.
+ */
+static void
+extent_insert(struct pool *pl, char *p, size_t size, bool dirty,
+    uint64_t stamp)
+{
+	struct extent *next, *prev, *s;
+
+	prev = extent_at(pl, p - MAP_GRANULE);
+	next = extent_at(pl, p + size);
+	s = NULL;
+	if (prev != NULL && prev->span.dirty == dirty && hooks_merge(pl->hooks,
+	    prev->span.addr, prev->span.size, p, size, pl->ind)) {
+		extent_unlink(pl, prev);
+		p = prev->span.addr;
+		size += prev->span.size;
+		stamp = DSM_MIN(stamp, prev->stamp);
+		s = prev;
+	}
+	if (next != NULL && next->span.dirty == dirty && hooks_merge(pl->hooks,
+	    p, size, next->span.addr, next->span.size, pl->ind)) {
+		extent_unlink(pl, next);
+		size += next->span.size;
+		stamp = DSM_MIN(stamp, next->stamp);
+		if (s == NULL)
+			s = next;
+		else
+			base_free(BASE_SPAN, next, sizeof(*next));
+	}
+	if (s == NULL && (s = base_alloc(BASE_SPAN, sizeof(*s))) == NULL) {
+		if (hooks_dalloc(pl->hooks, p, size, pl->ind))
+			pl->mapped -= size;
+		return;
+	}
+	s->span.addr = p;
+	s->span.size = size;
+	s->span.owner = pl;
+	s->span.region = NULL;
+	s->span.kind = SPAN_FREE;
+	s->span.dirty = dirty;
+	s->stamp = stamp;
+	extent_link(pl, s);
+}
+
+static char *
+extent_fit(const struct extent *s, size_t size, size_t align)
+{
+	char *p = (char *)ROUND_UP((uintptr_t)s->span.addr, align);
+
+	return (p + size <= s->span.addr + s->span.size ? p : NULL);
+}
+
+static struct extent *
+bucket_fit(struct extent_list *l, size_t size, size_t align, unsigned tries)
+{
+	struct extent *best = NULL, *s;
+
+	TAILQ_FOREACH(s, l, link) {
+		if (tries-- == 0)
+			break;
+		if (extent_fit(s, size, align) != NULL &&
+		    (best == NULL || s->span.size < best->span.size))
+			best = s;
+	}
+	return (best);
+}
+
+/* The best fitting free extent of one state, or NULL. */
+static struct extent *
+pool_fit(struct pool *pl, bool dirty, size_t size, size_t align)
+{
+	unsigned b, end;
+	struct extent *s;
+
+	b = extent_bucket(size);
+	for (end = POOL_BUCKETS; (b = bits_next_set(pl->mask[dirty], b,
+	    end)) < end; b++)
+		if ((s = bucket_fit(&pl->bucket[dirty][b], size, align,
+		    POOL_TRIES)) != NULL)
+			return (s);
+	return (NULL);
+}
+
+/* Cut [p, p + size) out of a free extent; the rest stays free. */
+static bool
+extent_cut(struct pool *pl, struct extent *s, char *p, size_t size)
+{
+	size_t head = (size_t)(p - s->span.addr), tail = s->span.size - size - head;
+	struct extent *t = NULL;
+
+	if (head != 0 && tail != 0 &&
+	    (t = base_alloc(BASE_SPAN, sizeof(*t))) == NULL)
+		return (false);
+	if ((head != 0 && !hooks_split(pl->hooks, s->span.addr, head,
+	    size + tail, pl->ind)) || (tail != 0 && !hooks_split(pl->hooks,
+	    p, size, tail, pl->ind))) {
+		if (t != NULL)
+			base_free(BASE_SPAN, t, sizeof(*t));
+		return (false);
+	}
+	extent_unlink(pl, s);
+	if (t != NULL)
+		*t = *s;
+	if (tail != 0) {
+		if (t == NULL)
+			t = s;
+		t->span.addr = p + size;
+		t->span.size = tail;
+		extent_link(pl, t);
+	}
+	if (head != 0) {
+		s->span.size = head;
+		extent_link(pl, s);
+	} else if (tail == 0) {
+		s->span.kind = SPAN_NONE;
+		base_free(BASE_SPAN, s, sizeof(*s));
+	}
+	return (true);
+}
+
+/*
+ * New address space: the growth unit if the system grants it, else halves
+ * of it down to the need itself (RLIMIT_AS, overcommit 2, a full machine).
+ */
+static bool
+pool_grow(struct pool *pl, size_t size, size_t align)
+{
+	size_t unit = DSM_MAX(pl->grow, ROUND_UP(size, os_page));
+	char *p;
+
+	align = DSM_MAX(align, unit >= POOL_HUGE ? POOL_HUGE : os_page);
+	while ((p = hooks_alloc(pl->hooks, unit, align, pl->ind)) == NULL) {
+		if (unit == size)
+			return (false);
+		unit = DSM_MAX(size, ROUND_DOWN(unit / 2, os_page));
+		pl->grow = POOL_GROW_MIN;
+	}
+	if (!map_prepare(p - MAP_GRANULE, unit + 2 * MAP_GRANULE)) {
+		(void)hooks_dalloc(pl->hooks, p, unit, pl->ind);
+		return (false);
+	}
+	pl->mapped += unit;
+	if (pl->grow < POOL_GROW_MAX)
+		pl->grow *= 2;
+	extent_insert(pl, p, unit, false, 0);
+	return (true);
+}
+
+static void *
+pool_take(struct pool *pl, size_t size, size_t align, bool *zeroed)
+{
+	struct extent *s;
+	char *p;
+
+	if ((s = pool_fit(pl, true, size, align)) == NULL &&
+	    (s = pool_fit(pl, false, size, align)) == NULL)
+		return (NULL);
+	p = extent_fit(s, size, align);
+	*zeroed = !s->span.dirty;
+	return (extent_cut(pl, s, p, size) ? p : NULL);
+}
+
+void *
+pool_alloc(struct pool *pl, size_t size, size_t align, bool *zeroed)
+{
+	void *p;
+
+	lock_take(&pl->lock);
+	if ((p = pool_take(pl, size, align, zeroed)) == NULL &&
+	    pool_grow(pl, size, align))
+		p = pool_take(pl, size, align, zeroed);
+	lock_drop(&pl->lock);
+	return (p);
+}
+
+void
+pool_free(struct pool *pl, void *p, size_t size, bool dirty, uint64_t now)
+{
+
+	lock_take(&pl->lock);
+	extent_insert(pl, p, size, dirty, now);
+	lock_drop(&pl->lock);
+}
+
+bool
+pool_extend(struct pool *pl, void *p, size_t size, size_t more, bool *zeroed)
+{
+	char *end = (char *)p + size;
+	struct extent *s;
+	bool ok = false;
+
+	lock_take(&pl->lock);
+	s = extent_at(pl, end);
+	if (s != NULL && s->span.addr == end && s->span.size >= more &&
+	    hooks_movable(pl->hooks)) {
+		*zeroed = !s->span.dirty;
+		ok = extent_cut(pl, s, end, more);
+	}
+	lock_drop(&pl->lock);
+	return (ok);
+}
+
+void
+pool_forget(struct pool *pl, size_t size)
+{
+
+	lock_take(&pl->lock);
+	pl->mapped -= size;
+	lock_drop(&pl->lock);
+}
+
+uint64_t
+pool_oldest(struct pool *pl)
+{
+	uint64_t t = UINT64_MAX;
+
+	lock_take(&pl->lock);
+	if (!TAILQ_EMPTY(&pl->lru))
+		t = TAILQ_FIRST(&pl->lru)->stamp;
+	lock_drop(&pl->lock);
+	return (t);
+}
+
+/* Take the extents that are due out of the pool, to purge them unlocked. */
+static unsigned
+pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,
+    unsigned max)
+{
+	struct extent *s;
+	unsigned n = 0;
+
+	while (n < max && (s = TAILQ_FIRST(&pl->lru)) != NULL &&
+	    (s->stamp < before || pl->dirty > keep)) {
+		r[n].addr = s->span.addr;
+		r[n++].len = s->span.size;
+		extent_unlink(pl, s);
+		s->span.kind = SPAN_NONE;
+		base_free(BASE_SPAN, s, sizeof(*s));
+	}
+	return (n);
+}
+
+size_t
+pool_purge(struct pool *pl, uint64_t before, size_t keep)
+{
+	struct os_range r[OS_PURGE_MAX];
+	unsigned done, i, n;
+	size_t bytes = 0;
+
+	do {
+		lock_take(&pl->lock);
+		n = pool_due(pl, before, keep, r, NITEMS(r));
+		lock_drop(&pl->lock);
+		if (n == 0)
+			break;
+		done = hooks_purge(pl->hooks, r, n, pl->ind);
+		lock_take(&pl->lock);
+		pl->npurge++;
+		for (i = 0; i < n; i++) {
+			/* What could not be purged (locked memory) counts as
+			 * young again, so that this ends. */
+			extent_insert(pl, r[i].addr, r[i].len, i >= done,
+			    UINT64_MAX);
+			if (i < done)
+				bytes += r[i].len;
+		}
+		pl->purged += bytes;
+		lock_drop(&pl->lock);
+	} while (done == n && n == NITEMS(r));
+	return (bytes);
+}

@@ -1,0 +1,77 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * pool: address space between the hooks and those who cut it up.
+ *
+ * Theory of operation.  A pool is a set of free extents, runs of whole pages
+ * of any length, each either dirty (written to and not given back) or clean
+ * (reads as zero).  Regions and blocks above half a region are taken from it
+ * and go back to it whole, so pages flow between arenas, between threads
+ * that come and go, and between small and large uses.  Neighbours of one
+ * state join: a free extent's first and last granule carry a map word with
+ * MAP_TAG_FREE, under which free() finds nothing.
+ *
+ * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
+ * first, or purged in order of age (clean).  Best fit by size class, dirty
+ * before clean.  Address space is kept until the process ends; what a pool
+ * maps at a time grows from 1 MiB to 64 MiB and shrinks when the system
+ * refuses.
+ *
+ * Locks: the pool's, below an arena's region lock, above map and base.
+ * Purging runs with the extents taken out and no lock held.  Failure: NULL.
+ */
+#ifndef _DSM_POOL_H_
+#define	_DSM_POOL_H_
+
+#include "dsm_defs.h"
+#include "dsm_hooks.h"
+#include "dsm_lock.h"
+#include "dsm_map.h"
+#include "dsm_size.h"
+#include "dsm_span.h"
+
+/* The tag behind the last class's: an entry of a cache that never hits, by
+ * which free extents are told from spans in use without reading either. */
+#define	MAP_TAG_FREE	(SIZE_NCLASSES * 24)
+
+/* Classes of bits_quarter() up to 2^46 bytes in pages of 4 KiB. */
+#define	POOL_BUCKETS	136
+
+struct pool {
+	/* Constant. */
+	struct hooks	*hooks;
+	unsigned	 ind;		/* the arena that hooks are told */
+	/* Under the lock. */
+	struct lock	 lock;
+	struct extent_list bucket[2][POOL_BUCKETS];	/* [dirty] */
+	uint64_t	 mask[2][(POOL_BUCKETS + 63) / 64];
+	struct extent_list lru;		/* dirty extents, oldest first */
+	size_t		 grow;		/* next mapping's bytes */
+	/* Written under the lock, read by anyone. */
+	size_t		 mapped;
+	size_t		 dirty;
+	size_t		 clean;
+	uint64_t	 npurge;	/* purging calls */
+	uint64_t	 purged;	/* bytes */
+};
+
+void	 pool_init(struct pool *, struct hooks *, unsigned ind);
+void	*pool_alloc(struct pool *, size_t size, size_t align, bool *zeroed);
+void	 pool_free(struct pool *, void *, size_t size, bool dirty,
+	    uint64_t now);
+/* Take the "more" bytes behind [p, p + size) too, if they are free. */
+bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
+	    bool *zeroed);
+/* Address space that left by mremap is not ours any more. */
+void	 pool_forget(struct pool *, size_t size);
+/* Purge dirty extents freed before "before", and older ones until at most
+ * "keep" dirty bytes are left; how many bytes were purged. */
+size_t	 pool_purge(struct pool *, uint64_t before, size_t keep);
+/* When the oldest dirty extent was freed; UINT64_MAX when none. */
+uint64_t pool_oldest(struct pool *);
+
+#endif /* !_DSM_POOL_H_ */

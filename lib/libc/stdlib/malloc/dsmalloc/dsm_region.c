@@ -1,0 +1,384 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include <string.h>
+
+#include "dsm_base.h"
+#include "dsm_bits.h"
+#include "dsm_region.h"
+
+_Static_assert(REGION_BYTES / REGION_PAGES == MAP_GRANULE,
+    "a bit for the smallest page");
+_Static_assert(sizeof(struct region) <= 512, "the budget of a descriptor");
+
+/* Regions of the request's own bucket to try: in it some are too short. */
+#define	REGION_TRIES	6
+
+void
+regions_init(struct regions *rs, struct pool *pool)
+{
+	unsigned i;
+
+	rs->pool = pool;
+	lock_init(&rs->lock, LOCK_REGION);
+	for (i = 0; i < REGION_BUCKETS; i++)
+		LIST_INIT(&rs->bucket[i]);
+	LIST_INIT(&rs->all);
+}
+
+static void
+region_link(struct region *r)
+{
+	struct regions *rs = r->set;
+	unsigned b = bits_quarter(r->longest);
+
+	LIST_INSERT_HEAD(&rs->bucket[b], r, link);
+	rs->mask |= (uint64_t)1 << b;
+}
+
+static void
+region_unlink(struct region *r, unsigned longest)
+{
+	struct regions *rs = r->set;
+	unsigned b = bits_quarter(longest);
+
+	LIST_REMOVE(r, link);
+	if (LIST_EMPTY(&rs->bucket[b]))
+		rs->mask &= ~((uint64_t)1 << b);
+}
+
+/* The longest run has changed: hang the region where it belongs. */
+static void
+region_set_longest(struct region *r, unsigned longest)
+{
+	unsigned was = r->longest;
+
+	r->longest = (uint16_t)longest;
+	if (bits_quarter(was) != bits_quarter(longest)) {
+		region_unlink(r, was);
+		region_link(r);
+	}
+}
+
+static unsigned
+region_find_longest(const struct region *r)
+{
+	unsigned best = 0, end, start = 0;
+
+	while ((start = bits_next_clear(r->used, start, r->npages)) <
+	    r->npages) {
+		end = bits_next_set(r->used, start, r->npages);
+		if (end - start > best)
+			best = end - start;
+		start = end;
+	}
+	return (best);
+}
+
+bool
+region_valid(const struct region *r)
+{
+	unsigned dirty = 0, i;
+
+	for (i = 0; i < REGION_WORDS; i++)
+		dirty += (unsigned)__builtin_popcountll(r->touched[i] &
+		    ~r->used[i]);
+	return (r->nused == bits_count(r->used, 0, r->npages) &&
+	    r->ndirty == dirty && r->longest == region_find_longest(r));
+}
+
+/* A region from the pool, all of it free. */
+static struct region *
+region_new(struct regions *rs)
+{
+	size_t align = REGION_BYTES, size = REGION_BYTES;
+	struct region *r;
+	bool zeroed;
+
+	LOCK_ASSERT(&rs->lock);
+	if ((r = base_alloc(BASE_REGION, sizeof(*r))) == NULL)
+		return (NULL);
+	if (load_rlx(&rs->pool->mapped) == 0) {
+		size = REGION_FIRST;
+		align = os_page;
+	}
+	memset(r, 0, sizeof(*r));
+	r->addr = pool_alloc(rs->pool, size, align, &zeroed);
+	if (r->addr == NULL) {
+		base_free(BASE_REGION, r, sizeof(*r));
+		return (NULL);
+	}
+	r->set = rs;
+	r->pass = rs->pass;
+	r->npages = (uint16_t)(size >> os_page_shift);
+	r->longest = r->npages;
+	if (!zeroed) {
+		bits_set(r->touched, 0, r->npages);
+		r->ndirty = r->npages;
+	}
+	rs->pages += r->npages;
+	rs->dirty += r->ndirty;
+	rs->nempty++;
+	LIST_INSERT_HEAD(&rs->all, r, all);
+	region_link(r);
+	return (r);
+}
+
+static void
+region_delete(struct region *r, uint64_t now)
+{
+	struct regions *rs = r->set;
+
+	region_unlink(r, r->longest);
+	LIST_REMOVE(r, all);
+	rs->nempty--;
+	rs->pages -= r->npages;
+	rs->dirty -= r->ndirty;
+	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
+	    r->ndirty != 0, now);
+	base_free(BASE_REGION, r, sizeof(*r));
+}
+
+/* The region whose longest run fits n pages tightest. */
+static struct region *
+region_fit(struct regions *rs, unsigned n)
+{
+	unsigned b = bits_quarter(n), tries = REGION_TRIES;
+	struct region *r;
+	uint64_t m;
+
+	LIST_FOREACH(r, &rs->bucket[b], link) {
+		if (r->longest >= n)
+			return (r);
+		if (--tries == 0)
+			break;
+	}
+	m = rs->mask & (~(uint64_t)1 << b);
+	return (m == 0 ? NULL :
+	    LIST_FIRST(&rs->bucket[__builtin_ctzll(m)]));
+}
+
+/* Take pages [page, page + n) of a region; true when they read as zero. */
+static bool
+region_take(struct region *r, unsigned page, unsigned n)
+{
+	unsigned dirty = bits_count(r->touched, page, page + n);
+
+	if (r->nused == 0)
+		r->set->nempty--;
+	bits_set(r->used, page, page + n);
+	bits_set(r->touched, page, page + n);
+	bits_clear(r->old, page, page + n);
+	r->nused += n;
+	r->ndirty -= dirty;
+	r->set->used += n;
+	r->set->dirty -= dirty;
+	return (dirty == 0);
+}
+
+/* The lowest run of at least n pages, and how long it is. */
+static unsigned
+region_search(const struct region *r, unsigned n, unsigned *len)
+{
+	unsigned end, start = 0;
+
+	for (;;) {
+		start = bits_next_clear(r->used, start, r->npages);
+		end = bits_next_set(r->used, start, r->npages);
+		if (end - start >= n)
+			break;
+		DSM_ASSERT(end < r->npages);
+		start = end;
+	}
+	*len = end - start;
+	return (start);
+}
+
+void *
+region_alloc(struct regions *rs, size_t size, struct region **rp,
+    uint16_t *page, bool *zeroed)
+{
+	unsigned len, n = (unsigned)(size >> os_page_shift), start;
+	struct region *r;
+	char *p;
+
+	lock_take(&rs->lock);
+	if ((r = region_fit(rs, n)) == NULL && ((r = region_new(rs)) == NULL ||
+	    r->longest < n)) {
+		lock_drop(&rs->lock);
+		return (NULL);
+	}
+	start = region_search(r, n, &len);
+	*zeroed = region_take(r, start, n);
+	if (len == r->longest)
+		region_set_longest(r, region_find_longest(r));
+	DSM_ASSERT(region_valid(r));
+	p = r->addr + ((size_t)start << os_page_shift);
+	lock_drop(&rs->lock);
+	*rp = r;
+	*page = (uint16_t)start;
+	return (p);
+}
+
+/* Make pages free again and see how long a run they are part of now. */
+static void
+region_release(struct region *r, unsigned page, unsigned n, uint64_t now)
+{
+	unsigned run;
+
+	bits_clear(r->used, page, page + n);
+	r->nused -= n;
+	r->set->used -= n;
+	run = bits_next_set(r->used, page + n, r->npages) -
+	    bits_run_start(r->used, page);
+	if (run > r->longest)
+		region_set_longest(r, run);
+	DSM_ASSERT(region_valid(r));
+	if (r->nused == 0 && ++r->set->nempty > 1)
+		region_delete(r, now);
+}
+
+void
+region_free(struct region *r, unsigned page, size_t size, uint64_t now)
+{
+	unsigned n = (unsigned)(size >> os_page_shift);
+	struct regions *rs = r->set;
+
+	lock_take(&rs->lock);
+	r->ndirty += n;
+	rs->dirty += n;
+	region_release(r, page, n, now);
+	lock_drop(&rs->lock);
+}
+
+bool
+region_extend(struct region *r, unsigned page, size_t osize, size_t nsize)
+{
+	unsigned end, n, start;
+	bool ok;
+
+	start = page + (unsigned)(osize >> os_page_shift);
+	n = (unsigned)((nsize - osize) >> os_page_shift);
+	lock_take(&r->set->lock);
+	end = bits_next_set(r->used, start, r->npages);
+	ok = end - start >= n && start + n <= r->npages;
+	if (ok) {
+		(void)region_take(r, start, n);
+		if (end - start == r->longest)
+			region_set_longest(r, region_find_longest(r));
+	}
+	lock_drop(&r->set->lock);
+	return (ok);
+}
+
+/* A run held for purging: its pages are marked used meanwhile. */
+struct region_hold {
+	struct region	*region;
+	uint16_t	 page;
+	uint16_t	 n;
+};
+
+/* Hold the runs of one region that are due; true when there was room. */
+static bool
+region_hold_due(struct region *r, bool everything, struct region_hold *h,
+    unsigned *nh, unsigned max)
+{
+	uint64_t due[REGION_WORDS];
+	unsigned end, i, start = 0;
+
+	for (i = 0; i < REGION_WORDS; i++)
+		due[i] = r->touched[i] & ~r->used[i] &
+		    (everything ? ~(uint64_t)0 : r->old[i]);
+	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
+		if (*nh == max)
+			return (false);
+		end = bits_next_clear(due, start, r->npages);
+		(void)region_take(r, start, end - start);
+		h[*nh].region = r;
+		h[*nh].page = (uint16_t)start;
+		h[(*nh)++].n = (uint16_t)(end - start);
+		start = end;
+	}
+	return (true);
+}
+
+/*
+ * Hold due runs of the regions that this pass has not seen whole; the dirt
+ * of those that it now has is old from here on.
+ */
+static unsigned
+regions_hold(struct regions *rs, bool everything, struct region_hold *h,
+    unsigned max)
+{
+	struct region *r;
+	bool whole = true;
+	unsigned i, n = 0;
+
+	LIST_FOREACH(r, &rs->all, all) {
+		if (r->ndirty == 0 || r->pass == rs->pass)
+			continue;
+		whole = region_hold_due(r, everything, h, &n, max);
+		region_set_longest(r, region_find_longest(r));
+		if (!whole)
+			break;
+		for (i = 0; i < REGION_WORDS; i++)
+			r->old[i] = r->touched[i] & ~r->used[i];
+		r->pass = rs->pass;
+	}
+	return (n);
+}
+
+static size_t
+regions_purge_held(struct regions *rs, struct region_hold *h, unsigned n)
+{
+	struct os_range v[OS_PURGE_MAX];
+	unsigned done, i;
+	size_t bytes = 0;
+
+	for (i = 0; i < n; i++) {
+		v[i].addr = h[i].region->addr +
+		    ((size_t)h[i].page << os_page_shift);
+		v[i].len = (size_t)h[i].n << os_page_shift;
+	}
+	done = hooks_purge(rs->pool->hooks, v, n, rs->pool->ind);
+	lock_take(&rs->lock);
+	for (i = 0; i < n; i++) {
+		struct region *r = h[i].region;
+
+		if (i < done) {
+			bits_clear(r->touched, h[i].page, h[i].page + h[i].n);
+			bytes += v[i].len;
+		} else {
+			r->ndirty += h[i].n;
+			rs->dirty += h[i].n;
+		}
+		region_release(r, h[i].page, h[i].n, 0);
+	}
+	rs->npurge++;
+	rs->purged += bytes;
+	lock_drop(&rs->lock);
+	return (bytes);
+}
+
+size_t
+regions_purge(struct regions *rs, bool everything)
+{
+	struct region_hold h[OS_PURGE_MAX];
+	size_t bytes = 0;
+	unsigned n;
+
+	lock_take(&rs->lock);
+	rs->pass++;
+	do {
+		n = regions_hold(rs, everything, h, NITEMS(h));
+		lock_drop(&rs->lock);
+		if (n != 0)
+			bytes += regions_purge_held(rs, h, n);
+		lock_take(&rs->lock);
+	} while (n == NITEMS(h));
+	lock_drop(&rs->lock);
+	return (bytes);
+}

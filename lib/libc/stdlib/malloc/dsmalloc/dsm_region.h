@@ -1,0 +1,100 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * region: up to 512 pages cut into runs for slabs and for blocks up to half
+ * a region.
+ *
+ * Theory of operation.  A region is 2 MiB, 2 MiB-aligned (512 pages of
+ * 4 KiB, 32 of 64 KiB); only the first of a process is smaller, so that a
+ * small process cannot be turned huge behind its back.  Three bitmaps say of
+ * each page whether it is used, touched (may hold other than zeroes), and
+ * old (was free and touched at the last decay pass).  Free and touched is
+ * "dirty": what the arena owes the system.
+ *
+ * A run is taken from the region whose longest free run fits tightest, the
+ * lowest place in it that is long enough: long runs are kept for long
+ * requests, and regions polarise into full and empty.  The longest run is
+ * kept incrementally: it is searched anew only when it was cut itself.
+ * Regions hang in lists by longest run, under one mask.  An empty region but
+ * the last goes back to the pool.
+ *
+ * Decay: a pass purges what is dirty and old, then makes all that is dirty
+ * old.  With two passes per decay time a page goes back after between half
+ * and all of it.  While a run is being purged its pages are marked used, so
+ * no lock is held.
+ *
+ * Locks: the set's, one per arena; below bin and large, above pool.
+ */
+#ifndef _DSM_REGION_H_
+#define	_DSM_REGION_H_
+
+#include <sys/queue.h>
+
+#include "dsm_defs.h"
+#include "dsm_lock.h"
+#include "dsm_pool.h"
+
+#define	REGION_BYTES	MIB(2)
+#define	REGION_FIRST	MIB(1)		/* the first of the process */
+#define	REGION_RUN_MAX	(REGION_BYTES / 2)
+#define	REGION_PAGES	512
+#define	REGION_WORDS	(REGION_PAGES / 64)
+/* bits_quarter() of a full region is 32. */
+#define	REGION_BUCKETS	33
+
+struct region {
+	/* Constant while in use. */
+	char		*addr;
+	struct regions	*set;
+	uint16_t	 npages;
+	/* Under the set's lock. */
+	uint16_t	 nused;
+	uint16_t	 ndirty;
+	uint16_t	 longest;
+	uint32_t	 pass;		/* the last that saw it whole */
+	LIST_ENTRY(region) link;	/* by longest run */
+	LIST_ENTRY(region) all;
+	uint64_t	 used[REGION_WORDS];
+	uint64_t	 touched[REGION_WORDS];
+	uint64_t	 old[REGION_WORDS];
+};
+
+LIST_HEAD(region_list, region);
+
+/* All regions of an arena. */
+struct regions {
+	struct pool	*pool;		/* constant */
+	/* Under the lock. */
+	struct lock	 lock;
+	struct region_list bucket[REGION_BUCKETS];
+	struct region_list all;
+	uint64_t	 mask;		/* buckets that are not empty */
+	uint32_t	 pass;		/* the decay pass that runs or ran */
+	unsigned	 nempty;
+	/* Written under the lock, read by anyone; in pages. */
+	size_t		 pages;
+	size_t		 used;
+	size_t		 dirty;
+	uint64_t	 npurge;
+	uint64_t	 purged;	/* bytes */
+};
+
+void	 regions_init(struct regions *, struct pool *);
+/* A run of bytes (whole pages, at most REGION_RUN_MAX); its region and first
+ * page, and whether it reads as zero. */
+void	*region_alloc(struct regions *, size_t size, struct region **,
+	    uint16_t *page, bool *zeroed);
+void	 region_free(struct region *, unsigned page, size_t size,
+	    uint64_t now);
+/* Take the pages behind a run too, if they are free. */
+bool	 region_extend(struct region *, unsigned page, size_t osize,
+	    size_t nsize);
+/* One decay pass; everything: dirty pages of any age.  Bytes purged. */
+size_t	 regions_purge(struct regions *, bool everything);
+bool	 region_valid(const struct region *);	/* for assertions */
+
+#endif /* !_DSM_REGION_H_ */

@@ -1,0 +1,55 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * size: the size classes.  Class 0 is "none of ours": large, foreign, NULL.
+ * Small classes are 1 to SIZE_NCLASSES - 1: 8, then 16 to 128 in steps of
+ * 16, then four to a doubling up to 32 KiB, as jemalloc's clients assume.
+ *
+ * To add a class, change SIZE_CLASSES; everything else is computed from it.
+ */
+#ifndef _DSM_SIZE_H_
+#define	_DSM_SIZE_H_
+
+#include "dsm_defs.h"
+
+/* X(size): all small classes, ascending. */
+#define	SIZE_CLASSES(X)							\
+	X(8) X(16) X(32) X(48) X(64) X(80) X(96) X(112) X(128)		\
+	X(160) X(192) X(224) X(256) X(320) X(384) X(448) X(512)		\
+	X(640) X(768) X(896) X(1024) X(1280) X(1536) X(1792) X(2048)	\
+	X(2560) X(3072) X(3584) X(4096) X(5120) X(6144) X(7168) X(8192)	\
+	X(10240) X(12288) X(14336) X(16384) X(20480) X(24576) X(28672)	\
+	X(32768)
+
+#define	SIZE_COUNT_(s)	+ 1
+#define	SIZE_NCLASSES	(1 SIZE_CLASSES(SIZE_COUNT_))	/* with class 0 */
+#define	SIZE_SMALL_MAX	32768u
+#define	SIZE_LARGE_MAX	((size_t)1 << 46)	/* half of user space */
+
+_Static_assert(SIZE_NCLASSES == 42, "41 small classes and class 0");
+
+struct size_info {
+	uint32_t	size;		/* bytes of a slot; 0 for class 0 */
+	uint32_t	inv;		/* ceil(2^32 / size): offset -> slot */
+	uint32_t	slab;		/* bytes of a slab, 4 KiB pages */
+	uint16_t	slots;		/* of such a slab */
+	uint16_t	inl;		/* inline cache slots */
+};
+
+extern const struct size_info	size_info[SIZE_NCLASSES];
+/* (size - 1) >> 3 -> three times the class: times 8 it is the offset of the
+ * class's 24-byte entry in a cache, one address computation. */
+extern const uint8_t		size_table[SIZE_SMALL_MAX / 8];
+
+static inline unsigned
+size_class(size_t size)
+{
+
+	return (size_table[(size - 1) >> 3] / 3);
+}
+
+#endif /* !_DSM_SIZE_H_ */

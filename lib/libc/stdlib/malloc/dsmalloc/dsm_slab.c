@@ -1,0 +1,229 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include <string.h>
+
+#include "dsm_base.h"
+#include "dsm_map.h"
+#include "dsm_print.h"
+#include "dsm_slab.h"
+
+/* The largest bitmap: a 64 KiB slab of 8-byte slots, where pages are so
+ * large, has 8192 of them in 128 words. */
+#define	SLAB_WORDS_MAX	128
+
+_Static_assert(SLAB_WORDS_MAX <= UINT8_MAX + 1, "hint holds a word's index");
+_Static_assert(1u << (BASE_ARRAY - BASE_SLAB - 1) == SLAB_WORDS_MAX,
+    "a base type for every bitmap");
+
+struct slab_geom slab_geom[SIZE_NCLASSES];
+
+void
+slab_boot(void)
+{
+	struct slab_geom *g;
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++) {
+		g = &slab_geom[c];
+		g->bytes = (uint32_t)ROUND_UP((size_t)size_info[c].slab,
+		    os_page);
+		g->nslots = (uint16_t)(g->bytes / size_info[c].size);
+		g->nwords = (uint16_t)((g->nslots + 63) / 64);
+	}
+}
+
+/* Which base type holds a descriptor, and its size. */
+static enum base_type
+slab_type(unsigned nwords, size_t *size)
+{
+	unsigned lg = nwords <= 1 ? 0 :
+	    32 - (unsigned)__builtin_clz(nwords - 1);
+
+	*size = sizeof(struct slab) + ((size_t)2 * sizeof(uint64_t) << lg);
+	return (BASE_SLAB + lg);
+}
+
+static void
+slab_fill_avail(struct slab *s)
+{
+	unsigned i, tail = s->nslots % 64;
+
+	for (i = 0; i < s->nwords; i++) {
+		slab_avail(s)[i] = ~(uint64_t)0;
+		slab_remote(s)[i] = 0;
+	}
+	if (tail != 0)
+		slab_avail(s)[i - 1] = ((uint64_t)1 << tail) - 1;
+	s->nfree = s->nslots;
+	s->hint = 0;
+}
+
+struct slab *
+slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
+{
+	const struct slab_geom *g = &slab_geom[class];
+	enum base_type type;
+	struct slab *s;
+	bool zeroed;
+	size_t size;
+
+	type = slab_type(g->nwords, &size);
+	if ((s = base_alloc(type, size)) == NULL)
+		return (NULL);
+	s->span.addr = region_alloc(rs, g->bytes, &s->span.region,
+	    &s->span.page, &zeroed);
+	if (s->span.addr == NULL) {
+		base_free(type, s, size);
+		return (NULL);
+	}
+	s->span.size = g->bytes;
+	s->span.owner = bin;
+	s->span.class = (uint8_t)class;
+	s->span.kind = SPAN_SLAB;
+	s->size = size_info[class].size;
+	s->inv = size_info[class].inv;
+	s->nslots = g->nslots;
+	s->nwords = g->nwords;
+	s->owed = 0;
+	s->arrived = 0;
+	slab_fill_avail(s);
+	map_set(s->span.addr, g->bytes, s, tag);
+	return (s);
+}
+
+void
+slab_close(struct slab *s, uint64_t now)
+{
+	enum base_type type;
+	size_t size;
+
+	DSM_ASSERT(slab_valid(s) && s->nfree == s->nslots && s->owed == 0);
+	type = slab_type(s->nwords, &size);
+	map_clear(s->span.addr, s->span.size);
+	s->span.kind = SPAN_NONE;
+	region_free(s->span.region, s->span.page, s->span.size, now);
+	base_free(type, s, size);
+}
+
+unsigned
+slab_take(struct slab *s, void **dst, unsigned n)
+{
+	uint64_t *avail = slab_avail(s), w;
+	unsigned got = 0, i;
+	uint32_t size = s->size;
+	char *base;
+
+	n = DSM_MIN(n, s->nfree);
+	for (i = s->hint; got < n; i++) {
+		w = avail[i];
+		base = s->span.addr + (size_t)i * 64 * size;
+		for (; w != 0 && got < n; w &= w - 1)
+			dst[got++] = base +
+			    (size_t)(unsigned)__builtin_ctzll(w) * size;
+		avail[i] = w;
+		s->hint = (uint8_t)i;
+	}
+	s->nfree -= (uint16_t)n;
+	return (n);
+}
+
+unsigned
+slab_collect(struct slab *s)
+{
+	uint64_t *avail = slab_avail(s), m, *remote = slab_remote(s);
+	unsigned got = 0, i;
+	int32_t seen = 0;
+	uint32_t n;
+
+	n = __atomic_exchange_n(&s->arrived, 0, __ATOMIC_ACQUIRE);
+	for (i = 0; i < s->nwords; i++) {
+		if (load_rlx(&remote[i]) == 0)
+			continue;
+		m = __atomic_exchange_n(&remote[i], 0, __ATOMIC_ACQUIRE);
+		seen++;
+		if (unlikely((avail[i] & m) != 0))
+			slab_bad_free(s, s->span.addr + ((size_t)i * 64 +
+			    (unsigned)__builtin_ctzll(avail[i] & m)) *
+			    s->size);
+		avail[i] |= m;
+		got += (unsigned)__builtin_popcountll(m);
+		if (i < s->hint)
+			s->hint = (uint8_t)i;
+	}
+	s->owed += seen - (int32_t)n;
+	s->nfree += (uint16_t)got;
+	return (got);
+}
+
+/* OR a mask into a remote word; true when the slab has to be announced. */
+static bool
+slab_announce(struct slab *s, unsigned word, uint64_t mask)
+{
+	uint64_t was;
+
+	was = __atomic_fetch_or(&slab_remote(s)[word], mask,
+	    __ATOMIC_ACQ_REL);
+	if (unlikely((was & mask) != 0))
+		slab_bad_free(s, s->span.addr + ((size_t)word * 64 +
+		    (unsigned)__builtin_ctzll(was & mask)) * s->size);
+	return (was == 0 &&
+	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_RELEASE) == 0);
+}
+
+unsigned
+slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
+    bool *push)
+{
+	uintptr_t base = (uintptr_t)s->span.addr;
+	size_t bytes = s->span.size, off;
+	unsigned slot, word = 0;
+	uint64_t mask = 0;
+
+	*push = false;
+	for (; i < n; i++) {
+		off = (uintptr_t)v[i] - base;
+		if (off >= bytes)
+			break;
+		slot = slab_slot(s, off);
+		if (unlikely(slot * s->size != off))
+			slab_bad_free(s, v[i]);
+		if (slot / 64 != word && mask != 0) {
+			*push |= slab_announce(s, word, mask);
+			mask = 0;
+		}
+		word = slot / 64;
+		if (unlikely((mask >> (slot % 64) & 1) != 0))
+			slab_bad_free(s, v[i]);
+		mask |= (uint64_t)1 << (slot % 64);
+	}
+	*push |= slab_announce(s, word, mask);
+	return (i);
+}
+
+bool
+slab_valid(struct slab *s)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < s->nwords; i++)
+		n += (unsigned)__builtin_popcountll(slab_avail(s)[i]);
+	return (s->span.kind == SPAN_SLAB && n == s->nfree &&
+	    s->nfree <= s->nslots);
+}
+
+void
+slab_bad_free(const struct slab *s, const void *p)
+{
+	size_t off = (size_t)((const char *)p - s->span.addr);
+
+	if (off % s->size != 0)
+		print_fatal("free(%p): not the start of a block but %zu bytes "
+		    "into one of %u at %p", p, off % s->size, s->size,
+		    (const void *)((const char *)p - off % s->size));
+	print_fatal("free(%p): the block of %u bytes is free already "
+	    "(double free)", p, s->size);
+}

@@ -1,0 +1,148 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * slab: a span of equal slots of one size class.
+ *
+ * Theory of operation.  Slots are tracked by two bitmaps in the descriptor,
+ * outside user memory: "avail", the slots that are free, under the lock of
+ * the slab's bin; and "remote", the slots that threads of other arenas have
+ * freed, atomic.  Freed memory is never written.
+ *
+ * Who may touch the remote bitmap: anyone may OR bits into it; only the
+ * collector, under the bin's lock, takes them out.
+ *
+ * The remote protocol (tests/spin/remote.pml is this, word for word):
+ *	freer		ORs its mask into a word; only if the word was 0 it adds
+ *			1 to the slab's "arrived", and if that was 0 it pushes
+ *			the slab on its bin's inbox.
+ *	collector	takes the whole inbox by one exchange; of each slab it
+ *			reads the link, then n = exchange(arrived, 0), then
+ *			swaps the words out; owed += non-zero words - n.
+ *	close		only when owed is 0: then no freer stands between its
+ *			OR and its push, so no late push onto a descriptor
+ *			that serves another bin by then can exist.
+ * The OR and the add release, the exchanges acquire.
+ *
+ * Life: open (all free) -> current slab of its bin, full, or in a list of
+ * those with room -> closed when all is free and nothing owed.
+ */
+#ifndef _DSM_SLAB_H_
+#define	_DSM_SLAB_H_
+
+#include <sys/queue.h>
+
+#include "dsm_defs.h"
+#include "dsm_region.h"
+#include "dsm_size.h"
+#include "dsm_span.h"
+
+struct bin;
+
+struct slab {
+	struct span	 span;
+	/* Constant while open. */
+	uint32_t	 size;		/* of a slot */
+	uint32_t	 inv;		/* ceil(2^32 / size) */
+	uint16_t	 nslots;
+	uint16_t	 nwords;	/* of each bitmap */
+	/* Under the bin's lock. */
+	uint16_t	 nfree;
+	uint8_t		 list;		/* enum slab_list, or fullness */
+	uint8_t		 hint;		/* no free slot in words below */
+	int32_t		 owed;		/* words seen - announcements seen */
+	/* Atomic. */
+	uint32_t	 arrived;	/* announcements not yet taken */
+	LIST_ENTRY(slab) link;		/* under the bin's lock */
+	struct slab	*inbox;		/* next; written by the pusher */
+	uint64_t	 word[];	/* avail[nwords], remote[nwords] */
+};
+
+LIST_HEAD(slab_head, slab);
+
+/* A geometry computed once the page size is known. */
+struct slab_geom {
+	uint32_t	bytes;
+	uint16_t	nslots;
+	uint16_t	nwords;
+};
+
+extern struct slab_geom slab_geom[SIZE_NCLASSES];
+
+static inline uint64_t *
+slab_avail(struct slab *s)
+{
+
+	return (s->word);
+}
+
+static inline uint64_t *
+slab_remote(struct slab *s)
+{
+
+	return (s->word + s->nwords);
+}
+
+/* Which slot an offset lies in: exact for every byte of the largest slab,
+ * since the error of inv, below 1, times the offset stays under 2^32/size. */
+static inline unsigned
+slab_slot(const struct slab *s, size_t off)
+{
+
+	return ((unsigned)((uint64_t)off * s->inv >> 32));
+}
+
+void	 slab_boot(void);
+struct slab *slab_open(struct regions *, struct bin *, unsigned class,
+	    unsigned tag);
+void	 slab_close(struct slab *, uint64_t now);
+/* Up to n free slots, lowest first, into dst; how many. */
+unsigned slab_take(struct slab *, void **dst, unsigned n);
+/* Bring in what others have freed; how many slots. */
+unsigned slab_collect(struct slab *);
+bool	 slab_valid(struct slab *);
+void	 slab_bad_free(const struct slab *, const void *)
+	    __attribute__((__noreturn__));
+
+/*
+ * Give back the leading pointers of v that are this slab's: the index of the
+ * first that is not.  A slot that is free already, or a pointer that is not
+ * a slot's start, is the program's error.
+ */
+static DSM_INLINE unsigned
+slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)
+{
+	uint64_t *avail = slab_avail(s), bit;
+	uintptr_t base = (uintptr_t)s->span.addr;
+	uint32_t inv = s->inv, size = s->size;
+	size_t bytes = s->span.size, off;
+	unsigned first = i, slot, word;
+
+	do {
+		off = (uintptr_t)v[i] - base;
+		if (off >= bytes)
+			break;
+		slot = (unsigned)((uint64_t)off * inv >> 32);
+		word = slot / 64;
+		bit = (uint64_t)1 << (slot % 64);
+		if (unlikely((avail[word] & bit) != 0 || slot * size != off))
+			slab_bad_free(s, v[i]);
+		avail[word] |= bit;
+		if (word < s->hint)
+			s->hint = (uint8_t)word;
+	} while (++i < n);
+	s->nfree += (uint16_t)(i - first);
+	return (i);
+}
+
+/*
+ * The same for a slab of another arena: one atomic OR for each word that is
+ * met.  *push becomes true when the slab must be put on its bin's inbox.
+ */
+unsigned slab_put_remote(struct slab *, void *const *v, unsigned i,
+	    unsigned n, bool *push);
+
+#endif /* !_DSM_SLAB_H_ */

@@ -1,0 +1,113 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * stats: what the arenas and caches count, added up, and the report.
+ * One table in dsm_stats.c (name, where the figure is kept, help) is all
+ * there is to a statistic: mallctl's stats.* keys and the report read it.
+ */
+#ifndef _DSM_STATS_H_
+#define	_DSM_STATS_H_
+
+#include "dsm_defs.h"
+#include "dsm_size.h"
+
+/* Figures of one size class, of one arena or of all. */
+struct stats_bin {
+	uint64_t	nmalloc;	/* slots handed to caches or callers */
+	uint64_t	ndalloc;	/* slots given back */
+	uint64_t	nrequests;	/* malloc calls of this class */
+	uint64_t	nfills;
+	uint64_t	nflushes;
+	uint64_t	nslabs;		/* slabs ever opened */
+	size_t		curregs;	/* slots in use or cached */
+	size_t		curslabs;
+};
+
+/* Figures of one arena or of all. */
+struct stats_arena {
+	size_t		mapped;		/* bytes of address space in regions */
+	size_t		active;		/* bytes of pages in slabs and blocks */
+	size_t		dirty;		/* bytes of free pages not given back */
+	size_t		retained;	/* bytes of free, untouched pages */
+	size_t		small;		/* bytes of small slots out */
+	size_t		large;		/* bytes of large blocks */
+	uint64_t	large_nmalloc;
+	uint64_t	large_ndalloc;
+	uint64_t	npurge;		/* purging calls */
+	uint64_t	purged;		/* bytes purged */
+	unsigned	nthreads;
+	struct stats_bin bins[SIZE_NCLASSES];
+};
+
+/* A snapshot of the whole process; fresh at each call. */
+struct stats {
+	size_t		allocated;	/* small + large - cached */
+	size_t		active;
+	size_t		metadata;	/* base memory */
+	size_t		resident;	/* active + dirty + metadata */
+	size_t		mapped;
+	size_t		retained;
+	size_t		cached;		/* bytes in thread caches */
+	unsigned	narenas;
+	unsigned	nthreads;
+	struct stats_arena total;
+};
+
+/*
+ * The version, as jemalloc's clients expect it: they take it apart at the
+ * dots and the dashes.  5.4.0 names the jemalloc whose control surface this
+ * is; there is no commit of jemalloc's behind it, hence the zeros.
+ */
+#define	STATS_VERSION	"5.4.0-0-g0000000000000000000000000000000000000000"
+
+/* The alignment that every object has, except that of 8 bytes. */
+#define	STATS_QUANTUM	16u
+
+/* Where a statistic is kept, and so how many indices its key has. */
+enum stats_scope {
+	STATS_PROCESS,			/* struct stats */
+	STATS_ARENA,			/* struct stats_arena */
+	STATS_SMALL,			/* struct stats_bin, added up */
+	STATS_BIN,			/* struct stats_bin */
+};
+
+enum stats_type { STATS_UNSIGNED, STATS_U64, STATS_SIZE };
+
+enum stats_unit {
+	STATS_COUNT,
+	STATS_BYTES,
+	STATS_PAGES,			/* kept in bytes, told in pages */
+};
+
+struct stats_item {
+	const char		*key;	/* <i> an arena, <j> a bin */
+	const char		*head;	/* in the report; NULL: not there */
+	const char		*help;
+	size_t			 offset;
+	enum stats_scope	 scope;
+	enum stats_type		 type;
+	enum stats_unit		 unit;
+};
+
+extern const struct stats_item	stats_items[];
+extern const unsigned		stats_nitems;
+
+/* index < narenas: that arena; otherwise all together. */
+bool	stats_read_arena(unsigned index, struct stats_arena *);
+void	stats_read(struct stats *);
+void	stats_print(void (*cb)(void *, const char *), void *arg,
+	    const char *opts);
+/*
+ * One figure out of what stats_read() or stats_read_arena() filled, in the
+ * item's unit; bin counts from 0 and matters to STATS_BIN only.
+ */
+uint64_t stats_value(const struct stats_item *, const struct stats *,
+	    const struct stats_arena *, unsigned bin);
+/* At exit, with the option stats_print. */
+void	stats_atexit(void);
+
+#endif /* !_DSM_STATS_H_ */

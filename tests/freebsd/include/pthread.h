@@ -1,0 +1,21 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+#ifndef _STUB_PTHREAD_H_
+#define	_STUB_PTHREAD_H_
+
+#define	PTHREAD_DESTRUCTOR_ITERATIONS 4
+
+typedef int		 pthread_key_t;
+typedef struct pthread	*pthread_t;
+
+int	 pthread_atfork(void (*)(void), void (*)(void), void (*)(void));
+void	*pthread_getspecific(pthread_key_t);
+int	 pthread_key_create(pthread_key_t *, void (*)(void *));
+int	 pthread_key_delete(pthread_key_t);
+pthread_t pthread_self(void);
+int	 pthread_setspecific(pthread_key_t, const void *);
+
+#endif /* !_STUB_PTHREAD_H_ */
