@@ -13,12 +13,10 @@ all check clean includes install manlint: .PHONY
 SUBDIR=		lib tests
 SUBDIR_DEPEND_tests= lib
 
-# One Kyuafile over the built tests, so that one kyua run sees them all.
+.if ${.MAKE.OS} != "FreeBSD"
+# One Kyuafile over the built tests, so that one kyua sees them all.
 _SUBDIR_TARGETS= all clean includes install manlint
 
-.include "Makefile.inc"
-
-CLEANFILES+=	Kyuafile kyua.db
 Kyuafile: Makefile
 	@(echo 'syntax(2)'; echo 'test_suite("dsmalloc")'; \
 	    echo 'include("lib/libc/tests/Kyuafile")'; \
@@ -26,8 +24,13 @@ Kyuafile: Makefile
 
 check: all Kyuafile
 	@rm -f kyua.db
-	${KYUA:Ukyua} test -r ${.OBJDIR}/kyua.db -k ${.OBJDIR}/Kyuafile
+	${KYUA} test -r ${.OBJDIR}/kyua.db -k ${.OBJDIR}/Kyuafile
 
+clean: cleantop
+cleantop: .PHONY
+	@rm -f Kyuafile kyua.db
+.endif
+
+.include "Makefile.inc"
 .include <bsd.subdir.mk>
-.include <bsd.clean.mk>
 .endif

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
 # What tools/run and tools/check share: finding and installing what they need,
 # and building the tree.  For bash; sourced with $top set to the tree's root.
 
@@ -45,6 +47,19 @@ run_apt_get()
 	    "$@" </dev/null >>"$log" 2>&1
 }
 
+# See to it that sudo is going to work, asking for its password when there is
+# somebody to ask.
+need_sudo()
+{
+	command -v sudo >/dev/null ||
+	    die "needs root or sudo to install: $1"
+	sudo -n true 2>/dev/null && return
+	{ : </dev/tty; } 2>/dev/null ||
+	    die "needs sudo's password to install: $1"
+	note "needs sudo to install: $1"
+	sudo true </dev/tty || die "sudo refused; needs: $1"
+}
+
 # See to it that the named Debian packages are installed.
 need_packages()
 {
@@ -54,13 +69,7 @@ need_packages()
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -eq 0 ] && return
 
-	if [ "$(id -u)" != 0 ]; then
-		command -v sudo >/dev/null ||
-		    die "needs root or sudo to install: ${missing[*]}"
-		[ -t 2 ] || sudo -n true 2>/dev/null ||
-		    die "needs sudo's password to install: ${missing[*]}"
-		sudo true </dev/tty || die "sudo refused; needs: ${missing[*]}"
-	fi
+	[ "$(id -u)" = 0 ] || need_sudo "${missing[*]}"
 	note "installing ${missing[*]}"
 	run_apt_get update ||
 	    note "apt-get update failed; going on with the lists there are"

@@ -1,4 +1,5 @@
-# A library: LIB, SHLIB_MAJOR, SRCS, INCS, MAN, FILES, VERSION_MAP.
+# A library: LIB, SHLIB_MAJOR, SRCS, INCS, MAN, FILES, VERSION_MAP; with
+# INTERNALLIB, one that is not installed.
 .if ${.MAKE.OS} == "FreeBSD"
 .include "/usr/share/mk/${.PARSEFILE}"
 .else
@@ -46,17 +47,23 @@ lib${LIB}_pic.a: ${SOBJS}
 .if !empty(VERSION_MAP)
 LDFLAGS+=	-Wl,--version-script=${VERSION_MAP}
 ${SHLIB_NAME}:	${VERSION_MAP}
+_CHECK_EXPORTS=	${NM} -D --defined-only ${.TARGET}.new | \
+		    ${AWK} -v map=${VERSION_MAP} -f ${_VERSION_CHECK}
 .endif
+_VERSION_CHECK:= ${.PARSEDIR}/version_check.awk
 # It gets its name when it is whole: it may be preloaded meanwhile.
 ${SHLIB_NAME}:	${SOBJS} ${DPADD}
 	${CC} ${CFLAGS:M-[fOg]*} ${LDFLAGS} -shared -Wl,-soname,${SHLIB_NAME} \
 	    -Wl,--fatal-warnings -o ${.TARGET}.new ${SOBJS} ${LDADD}
+	@${_CHECK_EXPORTS}
 	@mv -f ${.TARGET}.new ${.TARGET}
 	@${LN} -fs ${SHLIB_NAME} ${SHLIB_LINK}
 .endif
 
+.if !defined(INTERNALLIB)
 realinstall:	libinstall
-libinstall: .PHONY
+.endif
+libinstall: .PHONY ${_LIBS} ${SHLIB_NAME}
 .for _l in ${_LIBS}
 	${_INSTALL_FILE} -m ${LIBMODE} ${_l} ${DESTDIR}${LIBDIR}/${_l}
 .endfor

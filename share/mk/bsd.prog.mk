@@ -34,7 +34,7 @@ ${_p}:		${_OBJS.${_p}} ${DPADD} ${DPADD.${_p}}
 .endfor
 
 realinstall:	proginstall
-proginstall: .PHONY
+proginstall: .PHONY ${PROGS} ${PROGS_CXX} ${SCRIPTS}
 .for _p in ${PROGS} ${PROGS_CXX} ${SCRIPTS}
 	${_INSTALL_FILE} -m ${BINMODE} ${_p} \
 	    ${DESTDIR}${BINDIR.${_p}:U${BINDIR}}/${_p}

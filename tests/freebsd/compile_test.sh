@@ -91,8 +91,8 @@ standalone_head()
 standalone_body()
 {
 	for cc in gcc clang; do
-		compile ${cc} -DMALLOC_STANDALONE -DMALLOC_PRODUCTION
-		compile ${cc} -DMALLOC_STANDALONE
+		compile ${cc} -DMALLOC_PRODUCTION
+		compile ${cc}
 	done
 }
 
@@ -104,8 +104,8 @@ libc_head()
 libc_body()
 {
 	for cc in gcc clang; do
-		compile ${cc} -DMALLOC_PRODUCTION
-		compile ${cc}
+		compile ${cc} -DDSM_IN_LIBC -DMALLOC_PRODUCTION
+		compile ${cc} -DDSM_IN_LIBC
 	done
 }
 

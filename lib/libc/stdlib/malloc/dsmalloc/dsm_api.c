@@ -52,9 +52,12 @@ static void *
 api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 {
 	struct arena *a = c != NULL ? c->arena : arena_zero();
+	void *p;
 
 	cache_tick_large(c);
-	return (large_alloc(&a->large, size, align, zeroed));
+	p = large_alloc(&a->large, size, align, zeroed);
+	arena_grown(a);
+	return (p);
 }
 
 /*
@@ -222,19 +225,20 @@ api_usable(const char *what, const void *p, uint64_t word)
 	return (api_extent(what, p, word)->span.size);
 }
 
+static size_t DSM_NOINLINE
+usable_slow(const void *p)
+{
+
+	return (p == NULL ? 0 :
+	    api_usable("malloc_usable_size", p, map_find(p)));
+}
+
 DSM_EXPORT size_t
 __malloc_usable_size(const void *p)
 {
-	uint64_t word;
-	unsigned tag;
+	const struct span *s = map_span(map_word(p));
 
-	if (unlikely(p == NULL))
-		return (0);
-	word = map_word(p);
-	tag = map_tag(word);
-	if (likely(tag != 0 && tag != MAP_TAG_FREE))
-		return (size_info[tag / ARENA_TAG(1)].size);
-	return (api_usable("malloc_usable_size", p, map_find(p)));
+	return (likely(s != NULL) ? s->usable : usable_slow(p));
 }
 
 /* A new block, the old contents, the old block freed. */
@@ -271,21 +275,32 @@ realloc_large(void *p, size_t size)
 	return (q != NULL ? q : realloc_copy(p, osize, size));
 }
 
-DSM_EXPORT void *
-__realloc(void *p, size_t size)
+static void * DSM_NOINLINE
+realloc_slow(void *p, size_t size)
 {
 	unsigned tag;
 
-	if (unlikely(p == NULL))
+	if (p == NULL)
 		return (__malloc(size));
-	tag = map_tag(map_word(p));
-	if (unlikely(tag == 0 || tag == MAP_TAG_FREE))
-		return (realloc_large(p, size));
 	size += size == 0;
-	if (size <= SIZE_SMALL_MAX &&
-	    size_table[(size - 1) >> 3] * 8u == tag)
+	tag = map_tag(map_word(p));
+	if (tag == 0 || tag == MAP_TAG_FREE)
+		return (realloc_large(p, size));
+	if (size <= SIZE_SMALL_MAX && size_class(size) * ARENA_TAG(1) == tag)
 		return (p);
 	return (realloc_copy(p, size_info[tag / ARENA_TAG(1)].size, size));
+}
+
+/* The same class, small: where it is. */
+DSM_EXPORT void *
+__realloc(void *p, size_t size)
+{
+	size_t i = fast_index(size);
+
+	if (likely(i < NITEMS(size_table)) &&
+	    likely(map_tag(map_word(p)) == size_table[i] * 8u))
+		return (p);
+	return (realloc_slow(p, size));
 }
 
 /*
@@ -327,34 +342,39 @@ align_slow(size_t align, size_t size)
 	return (p);
 }
 
-/* Aligned memory; errno is the caller's business. */
+/* A hit for alignments that every slot of at least that size has. */
 static DSM_INLINE void *
-api_aligned(size_t align, size_t size)
+fast_aligned(size_t align, size_t size)
 {
+
+	return (likely(align <= API_ALIGN) ?
+	    fast_malloc(DSM_MAX(size, align)) : NULL);
+}
+
+static int DSM_NOINLINE
+posix_memalign_slow(void **out, size_t align, size_t size)
+{
+	int saved = errno;
 	void *p;
 
-	if (likely(align <= API_ALIGN)) {
-		p = fast_malloc(size < align ? align : size);
-		if (likely(p != NULL))
-			return (p);
-		size = DSM_MAX(size, align);
+	if ((p = align_slow(align, size)) == NULL) {
+		(void)api_nomem(size);
+		errno = saved;
+		return (ENOMEM);
 	}
-	return (align_slow(align, size));
+	*out = p;
+	return (0);
 }
 
 DSM_EXPORT int
 __posix_memalign(void **out, size_t align, size_t size)
 {
-	int saved = errno;
 	void *p;
 
 	if (unlikely(!IS_POW2(align) || align < sizeof(void *)))
 		return (EINVAL);
-	if (unlikely((p = api_aligned(align, size)) == NULL)) {
-		(void)api_nomem(size);
-		errno = saved;
-		return (ENOMEM);
-	}
+	if (unlikely((p = fast_aligned(align, size)) == NULL))
+		return (posix_memalign_slow(out, align, size));
 	*out = p;
 	return (0);
 }
@@ -368,8 +388,10 @@ __aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return (NULL);
 	}
-	p = api_aligned(align, size);
-	return (likely(p != NULL) ? p : api_nomem(size));
+	if (likely((p = fast_aligned(align, size)) != NULL) ||
+	    (p = align_slow(align, size)) != NULL)
+		return (p);
+	return (api_nomem(size));
 }
 
 /*

@@ -215,7 +215,7 @@ arena_pass(struct arena *a, bool everything, uint64_t now)
 	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
 	arena_collect(a, now);
 	(void)large_drain(&a->large, before, now);
-	(void)regions_purge(&a->regions, everything || ms == 0);
+	(void)regions_purge(&a->regions, everything || ms == 0, SIZE_MAX);
 }
 
 static void
@@ -279,26 +279,55 @@ arena_sums(size_t *dirty, size_t *active)
 }
 
 /*
+ * Purge about this many dirty bytes: the pool's oldest extents first, then
+ * the pages of each arena, this one's last, since it is at work.
+ */
+static void
+arena_shed(struct arena *mine, size_t excess)
+{
+	size_t dirty = load_rlx(&arena_pool.dirty), done;
+	struct arena *a;
+	unsigned i;
+
+	done = pool_purge(&arena_pool, 0, dirty - DSM_MIN(dirty, excess));
+	for (i = 1; i <= arena_auto && done < excess; i++) {
+		a = arena_get((mine->ind + i) % arena_auto);
+		if (a != NULL && load_rlx(&a->decay.ms) >= 0)
+			done += regions_purge(&a->regions, true,
+			    excess - done);
+	}
+}
+
+/*
  * Dirty memory is bounded by amount as well as by time: dirty_max, or a
- * quarter of what is active where that is more.  The pool's oldest goes
- * first, then this arena's old pages, then all of this arena's.
+ * quarter of what is active where that is more.
  */
 static void
 arena_cap(struct arena *a)
 {
-	size_t active, cap, dirty, excess;
+	size_t active, cap, dirty;
 
 	arena_sums(&dirty, &active);
 	cap = DSM_MAX(conf.dirty_max, active / 4);
-	if (dirty <= cap || load_rlx(&a->decay.ms) < 0)
-		return;
-	excess = dirty - cap + cap / 8;
-	dirty = load_rlx(&arena_pool.dirty);
-	(void)pool_purge(&arena_pool, 0, dirty - DSM_MIN(dirty, excess));
-	if (dirty >= excess || regions_purge(&a->regions, false) + dirty >=
-	    excess)
-		return;
-	(void)regions_purge(&a->regions, true);
+	if (dirty > cap && load_rlx(&a->decay.ms) >= 0)
+		arena_shed(a, dirty - cap + cap / 8);
+}
+
+/*
+ * Memory grows although there are dirty pages: they are of the wrong size or
+ * in the wrong place, and it is they that should go.  What is dirty beyond a
+ * quarter of what is active is purged down to an eighth.  A program that
+ * goes on in the same pages takes no fresh ones and never gets here.
+ */
+void DSM_COLD
+arena_grown_slow(struct arena *a)
+{
+	size_t active, dirty;
+
+	store_rlx(&a->regions.fresh, 0);
+	arena_sums(&dirty, &active);
+	if (dirty > active / 4 + ARENA_FRESH && load_rlx(&a->decay.ms) >= 0)
+		arena_shed(a, dirty - active / 8);
 }
 
 void

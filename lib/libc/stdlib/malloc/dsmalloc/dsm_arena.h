@@ -22,6 +22,9 @@
 /* MALLOCX_ARENA ends at 4094; the automatic ones may be at most this many. */
 #define	ARENA_AUTO_MAX	1024
 
+/* Dirty memory is looked at for every so many fresh bytes taken. */
+#define	ARENA_FRESH	MIB(1)
+
 struct arena {
 	/* Constant. */
 	unsigned	 ind;
@@ -45,8 +48,18 @@ struct bin *arena_bin(struct arena *, unsigned class);
 
 /* Any thread's slow paths: purge what is overdue, anywhere. */
 void	 arena_tick(uint64_t now);
+void	 arena_grown_slow(struct arena *);
 /* Something of this arena, or of the pool, may have become dirty. */
 void	 arena_freed(struct arena *, uint64_t now);
+/* This arena may have taken memory that it had not used before. */
+static inline void
+arena_grown(struct arena *a)
+{
+
+	if (unlikely(load_rlx(&a->regions.fresh) > ARENA_FRESH >>
+	    os_page_shift))
+		arena_grown_slow(a);
+}
 /* Bring in what other arenas' threads have freed. */
 void	 arena_collect(struct arena *, uint64_t now);
 void	 arena_forked(struct arena *mine);

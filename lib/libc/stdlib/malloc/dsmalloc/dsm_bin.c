@@ -8,6 +8,9 @@
 #include "dsm_map.h"
 #include "dsm_print.h"
 
+/* A current slab is never relisted. */
+#define	SLAB_NEVER	UINT16_MAX
+
 /* A fill that has at least this part of what it wanted does not open a slab
  * for the rest: 1/2. */
 #define	BIN_ENOUGH(n)	((n) / 2)
@@ -22,29 +25,20 @@ bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag)
 	store_rel(&b->regions, rs);
 }
 
-/* Which list a slab with room belongs on. */
+/*
+ * The list of a slab with room: list k holds those with up to (k + 1)
+ * quarters free, so "next" is where it leaves it; for the last, when it is
+ * empty.
+ */
 static unsigned
-slab_fullness(const struct slab *s)
+slab_fullness(const struct slab *s, uint16_t *next)
 {
+	unsigned k;
 
-	return (s->nfree * BIN_LISTS / (s->nslots + 1u));
-}
-
-static void
-bin_unlist(struct bin *b, struct slab *s)
-{
-
-	LIST_REMOVE(s, link);
-	if (s->nfree == s->nslots)
-		b->nempty--;
-}
-
-static void
-bin_enlist(struct bin *b, struct slab *s, unsigned list)
-{
-
-	s->list = (uint8_t)list;
-	LIST_INSERT_HEAD(&b->list[list], s, link);
+	k = s->nfree * SLAB_LISTS / (s->nslots + 1u);
+	*next = (uint16_t)(k == SLAB_LISTS - 1 ? s->nslots :
+	    ((k + 1) * (s->nslots + 1u) + SLAB_LISTS - 1) / SLAB_LISTS);
+	return (k);
 }
 
 static void
@@ -55,30 +49,37 @@ bin_close(struct bin *b, struct slab *s, uint64_t now)
 	slab_close(s, now);
 }
 
-/* A slab that is not current has got slots back: where does it go now? */
-static void
+/*
+ * A slab that is not current has so many free slots that it belongs on
+ * another list, or is empty.
+ */
+static void DSM_NOINLINE
 bin_relist(struct bin *b, struct slab *s, uint64_t now)
 {
 	unsigned list;
 
 	LOCK_ASSERT(&b->lock);
-	if (s->nfree == 0)
-		return;
-	list = slab_fullness(s);
+	if (s->list != SLAB_UNLISTED)
+		LIST_REMOVE(s, link);
 	if (s->nfree == s->nslots) {
 		if (b->nempty > 0 && s->owed == 0) {
-			if (s->list != SLAB_FULL)
-				LIST_REMOVE(s, link);
 			bin_close(b, s, now);
 			return;
 		}
 		b->nempty++;
 	}
-	if (s->list == list)
-		return;
-	if (s->list != SLAB_FULL)
-		LIST_REMOVE(s, link);
-	bin_enlist(b, s, list);
+	list = slab_fullness(s, &s->next);
+	s->list = (uint8_t)list;
+	LIST_INSERT_HEAD(&b->list[list], s, link);
+}
+
+/* A full slab that is not current waits for its first free slot. */
+static void
+slab_retire(struct slab *s)
+{
+
+	s->list = SLAB_UNLISTED;
+	s->next = 1;
 }
 
 /*
@@ -98,10 +99,10 @@ bin_drain(struct bin *b, uint64_t now)
 	s = __atomic_exchange_n(&b->inbox, NULL, __ATOMIC_ACQUIRE);
 	for (; s != NULL; s = next) {
 		next = s->inbox;
-		if (s->list < BIN_LISTS && s->nfree == s->nslots)
+		if (s->list != SLAB_UNLISTED && s->nfree == s->nslots)
 			b->nempty--;
 		b->ndalloc += slab_collect(s);
-		if (s->list != SLAB_CURRENT)
+		if (s->nfree >= s->next)
 			bin_relist(b, s, now);
 	}
 }
@@ -156,18 +157,21 @@ bin_next(struct bin *b, bool open)
 	struct slab *s = NULL;
 	unsigned i;
 
-	for (i = 0; i < BIN_LISTS && s == NULL; i++)
+	for (i = 0; i < SLAB_LISTS && s == NULL; i++)
 		s = LIST_FIRST(&b->list[i]);
-	if (s != NULL)
-		bin_unlist(b, s);
-	else {
+	if (s != NULL) {
+		LIST_REMOVE(s, link);
+		if (s->nfree == s->nslots)
+			b->nempty--;
+	} else {
 		if (!open || (s = slab_open(b->regions, b, b->class,
 		    b->tag)) == NULL)
 			return (NULL);
 		b->nslabs++;
 		b->curslabs++;
 	}
-	s->list = SLAB_CURRENT;
+	s->list = SLAB_UNLISTED;
+	s->next = SLAB_NEVER;
 	return (s);
 }
 
@@ -185,7 +189,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 			    == NULL)
 				break;
 			if (b->current != NULL)
-				b->current->list = SLAB_FULL;
+				slab_retire(b->current);
 			b->current = s;
 		}
 		got += slab_take(s, dst + got, n - got);
@@ -204,7 +208,7 @@ bin_put_own(struct bin *b, struct slab *s, void *const *v, unsigned i,
 
 	i = slab_put(s, v, i, n);
 	b->ndalloc += i - first;
-	if (s->list != SLAB_CURRENT)
+	if (unlikely(s->nfree >= s->next))
 		bin_relist(b, s, now);
 	return (i);
 }
@@ -244,7 +248,7 @@ bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 static struct slab *
 bin_slab(const struct bin *b, const void *p)
 {
-	uint64_t w = map_find(p);
+	uint64_t w = map_word(p);
 	struct slab *s;
 
 	if (unlikely(map_tag(w) != b->tag)) {
@@ -300,7 +304,7 @@ bin_valid(struct bin *b)
 	unsigned i, nempty = 0;
 	struct slab *s;
 
-	for (i = 0; i < BIN_LISTS; i++)
+	for (i = 0; i < SLAB_LISTS; i++)
 		LIST_FOREACH(s, &b->list[i], link) {
 			if (s->list != i || s->nfree == 0 ||
 			    s->span.owner != b)

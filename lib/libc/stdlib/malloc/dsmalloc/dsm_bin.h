@@ -30,13 +30,6 @@
 #include "dsm_lock.h"
 #include "dsm_slab.h"
 
-#define	BIN_LISTS	4
-/* slab.list beyond the fullness lists. */
-enum slab_list {
-	SLAB_CURRENT = BIN_LISTS,
-	SLAB_FULL
-};
-
 /* Bytes freed by others that may wait before a pusher collects. */
 #define	BIN_PENDING	KIB(64)
 
@@ -48,7 +41,7 @@ struct bin {
 	/* Under the lock. */
 	struct lock	 lock;
 	struct slab	*current;
-	struct slab_head list[BIN_LISTS];	/* [0] holds the fullest */
+	struct slab_head list[SLAB_LISTS];	/* [0] holds the fullest */
 	unsigned	 nempty;	/* of the listed ones */
 	uint32_t	 curslabs;
 	uint64_t	 nmalloc;	/* slots filled */

@@ -15,6 +15,10 @@
 /* A stack holds at most this many bytes of slots; measured best for bursts,
  * and a small part of what a slab of any class holds. */
 #define	CACHE_CLASS_BYTES	KIB(64)
+/* What a thread that only allocates may have ready of a class. */
+#define	CACHE_FILL_BYTES	KIB(16)
+/* What a thread that only frees may gather of a class. */
+#define	CACHE_FREE_BYTES	KIB(8)
 /* Grown stacks of one thread hold at most this together. */
 #define	CACHE_BYTES		MIB(1)
 #define	CACHE_FILL_MIN		4
@@ -24,6 +28,9 @@
 #define	CACHE_COUNT_BYTES	KIB(256)
 #define	CACHE_TICK_SHORT	1	/* ms: ticks closer than this double */
 #define	CACHE_TICK_LONG		10	/* ms: further apart restart at 1 */
+/* Reading the clock is a system call, some 100 ns: in a program that counts
+ * down every few microseconds it is done at every 64th time only. */
+#define	CACHE_PACE_MAX		64
 /* Stacks not filled for this long give half back. */
 #define	CACHE_TRIM_MS		1000
 /* Large requests between two looks at the clock. */
@@ -118,7 +125,7 @@ cache_init(struct cache *c)
 		c->entry[i].sp = c->class[i].end;
 		slot = c->class[i].end + 1;
 	}
-	c->base = 1;
+	c->base = c->pace = 1;
 	c->bytes = CACHE_BYTES;
 	c->ticked = c->trimmed = load_rlx(&decay_clock);
 }
@@ -248,10 +255,14 @@ cache_tick(struct cache *c)
 {
 	uint64_t now = decay_now(), since = now - c->ticked;
 
-	if (since < CACHE_TICK_SHORT)
-		c->base = DSM_MIN(c->base * 2, CACHE_COUNT_MAX);
-	else if (since > CACHE_TICK_LONG)
-		c->base = 1;
+	if (since < CACHE_TICK_SHORT) {
+		if (c->base < CACHE_COUNT_MAX)
+			c->base *= 2;
+		else if (c->pace < CACHE_PACE_MAX)
+			c->pace *= 2;
+	} else if (since > CACHE_TICK_LONG)
+		c->base = c->pace = 1;
+	c->skip = c->pace;
 	c->ticked = now;
 	if (unlikely(now - c->trimmed > CACHE_TRIM_MS))
 		cache_trim(c, now);
@@ -270,7 +281,7 @@ cache_tick_large(struct cache *c)
 
 /* A larger array for a stack, when it may hold that much. */
 static bool
-cache_grow(struct cache *c, unsigned class)
+cache_grow(struct cache *c, unsigned class, size_t max)
 {
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
@@ -280,7 +291,7 @@ cache_grow(struct cache *c, unsigned class)
 	/* Arrays are powers of two with the null slot in it: 15, 31, ... */
 	cap = (size_t)1 << (64 - __builtin_clzll(cap));
 	more = (cap - 1 - k->cap) * size_info[class].size;
-	if ((cap - 1) * size_info[class].size > CACHE_CLASS_BYTES ||
+	if ((cap - 1) * size_info[class].size > max ||
 	    more > c->bytes || cap > (1u << 12))
 		return (false);
 	array = base_alloc(BASE_ARRAY + (unsigned)__builtin_ctzll(cap) - 3,
@@ -313,18 +324,19 @@ cache_fill(struct cache *c, unsigned class)
 	if (k->used) {
 		want = DSM_MIN(want * 2u, CACHE_FILL_MAX);
 		if (want > k->cap)
-			(void)cache_grow(c, class);
+			(void)cache_grow(c, class, CACHE_FILL_BYTES);
 		want = DSM_MIN(want, k->cap);
 		k->fill = (uint16_t)want;
 	}
 	DSM_ASSERT(want <= k->cap && e->sp == k->end);
-	k->used = 1;
+	k->used = k->missed = 1;
 	got = bin_fill(arena_bin(c->arena, class), k->end - want, want);
 	if (got == 0)
 		return (false);
 	if (unlikely(got < want))
 		memmove(k->end - got, k->end - want, got * sizeof(void *));
 	e->sp = k->end - got;
+	arena_grown(c->arena);
 	return (true);
 }
 
@@ -336,7 +348,8 @@ cache_malloc(struct cache *c, unsigned class)
 
 	if (e->count <= 0) {
 		cache_fold(c, class);
-		cache_tick(c);
+		if (--c->skip <= 0)
+			cache_tick(c);
 	}
 	if (*e->sp == NULL && !cache_fill(c, class))
 		return (NULL);
@@ -351,7 +364,11 @@ cache_free(struct cache *c, void *p, unsigned class)
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
 
-	if (e->sp == e->limit && !cache_grow(c, class)) {
+	/* A stack that runs full after it ran empty grows for good; a thread
+	 * that only frees gets what makes a flush worth its while. */
+	if (e->sp == e->limit && !cache_grow(c, class, k->missed ?
+	    CACHE_CLASS_BYTES : CACHE_FREE_BYTES)) {
+		k->missed = 0;
 		k->fill = (uint16_t)DSM_MAX(k->fill / 2, CACHE_FILL_MIN);
 		if (k->fill > k->cap)
 			k->fill = k->cap;

@@ -62,6 +62,7 @@ struct cache_class {
 	uint16_t	  cap;		/* slots of the stack */
 	uint16_t	  fill;		/* slots the next fill asks for */
 	uint8_t		  used;		/* filled since the last trim */
+	uint8_t		  missed;	/* filled since it last ran full */
 };
 
 /* All inline slots and their null ends. */
@@ -76,6 +77,8 @@ struct cache {
 	struct arena	*arena;
 	uint32_t	 inside;	/* depth in slow paths; atomic */
 	int32_t		 base;		/* countdown of a 64-byte class */
+	int32_t		 pace;		/* countdowns to a look at the clock */
+	int32_t		 skip;		/* of those, still to come */
 	uint64_t	 ticked;	/* when, ms */
 	uint64_t	 trimmed;
 	size_t		 bytes;		/* that grown stacks may hold */

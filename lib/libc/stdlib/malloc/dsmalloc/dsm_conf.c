@@ -47,8 +47,8 @@ struct conf conf;
 
 /* The longest decay time; jemalloc's, in milliseconds. */
 #define	CONF_DECAY_MAX	INT64_C(18446744072000)
-/* 4096 as an index of an arena means all of them. */
-#define	CONF_ARENAS_MAX	4094
+/* As many automatic arenas as the table of arenas has room for. */
+#define	CONF_ARENAS_MAX	1024
 
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {

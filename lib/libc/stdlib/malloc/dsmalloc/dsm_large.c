@@ -120,7 +120,7 @@ large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
 		base_free(BASE_SPAN, e, sizeof(*e));
 		return (NULL);
 	}
-	e->span.size = size;
+	e->span.size = e->span.usable = size;
 	e->span.owner = l;
 	e->span.kind = SPAN_LARGE;
 	map_set_one(e->span.addr, e, 0);
@@ -232,7 +232,7 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 	size_t osize = e->span.size;
 	struct large *l = e->span.owner;
 
-	e->span.size = nsize;
+	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
 	if (e->span.region != NULL)
 		region_free(e->span.region, e->span.page +
@@ -257,7 +257,7 @@ large_grow(struct extent *e, size_t nsize)
 	} else if (!pool_extend(l->regions->pool, e->span.addr, osize,
 	    nsize - osize, &zeroed))
 		return (false);
-	e->span.size = nsize;
+	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
 	return (true);
 }
@@ -282,7 +282,7 @@ large_move(struct extent *e, size_t nsize)
 	map_set_one(e->span.addr, NULL, 0);
 	pool_forget(pl, osize);
 	e->span.addr = p;
-	e->span.size = nsize;
+	e->span.size = e->span.usable = nsize;
 	map_set_one(p, e, 0);
 	large_account(l, e, osize);
 	return (p);

@@ -24,7 +24,6 @@
 #define	conf_string	__dsm_conf_string
 #define	ctl_count	__dsm_ctl_count
 #define	ctl_key	__dsm_ctl_key
-#define	stats_atexit	__dsm_stats_atexit
 #define	stats_items	__dsm_stats_items
 #define	stats_nitems	__dsm_stats_nitems
 #define	stats_print	__dsm_stats_print

@@ -176,6 +176,7 @@ region_take(struct region *r, unsigned page, unsigned n)
 	r->ndirty -= dirty;
 	r->set->used += n;
 	r->set->dirty -= dirty;
+	r->set->fresh += n - dirty;
 	return (dirty == 0);
 }
 
@@ -311,15 +312,18 @@ region_hold_due(struct region *r, bool everything, struct region_hold *h,
  */
 static unsigned
 regions_hold(struct regions *rs, bool everything, struct region_hold *h,
-    unsigned max)
+    unsigned max, size_t limit)
 {
 	struct region *r;
+	size_t held = rs->dirty;
 	bool whole = true;
 	unsigned i, n = 0;
 
 	LIST_FOREACH(r, &rs->all, all) {
 		if (r->ndirty == 0 || r->pass == rs->pass)
 			continue;
+		if ((held - rs->dirty) << os_page_shift >= limit)
+			break;
 		whole = region_hold_due(r, everything, h, &n, max);
 		region_set_longest(r, region_find_longest(r));
 		if (!whole)
@@ -364,7 +368,7 @@ regions_purge_held(struct regions *rs, struct region_hold *h, unsigned n)
 }
 
 size_t
-regions_purge(struct regions *rs, bool everything)
+regions_purge(struct regions *rs, bool everything, size_t limit)
 {
 	struct region_hold h[OS_PURGE_MAX];
 	size_t bytes = 0;
@@ -373,12 +377,12 @@ regions_purge(struct regions *rs, bool everything)
 	lock_take(&rs->lock);
 	rs->pass++;
 	do {
-		n = regions_hold(rs, everything, h, NITEMS(h));
+		n = regions_hold(rs, everything, h, NITEMS(h), limit - bytes);
 		lock_drop(&rs->lock);
 		if (n != 0)
 			bytes += regions_purge_held(rs, h, n);
 		lock_take(&rs->lock);
-	} while (n == NITEMS(h));
+	} while (n == NITEMS(h) && bytes < limit);
 	lock_drop(&rs->lock);
 	return (bytes);
 }

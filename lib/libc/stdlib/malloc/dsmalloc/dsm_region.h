@@ -79,6 +79,7 @@ struct regions {
 	size_t		 pages;
 	size_t		 used;
 	size_t		 dirty;
+	size_t		 fresh;		/* taken untouched since last asked */
 	uint64_t	 npurge;
 	uint64_t	 purged;	/* bytes */
 };
@@ -93,8 +94,9 @@ void	 region_free(struct region *, unsigned page, size_t size,
 /* Take the pages behind a run too, if they are free. */
 bool	 region_extend(struct region *, unsigned page, size_t osize,
 	    size_t nsize);
-/* One decay pass; everything: dirty pages of any age.  Bytes purged. */
-size_t	 regions_purge(struct regions *, bool everything);
+/* One decay pass; everything: dirty pages of any age, until "limit" bytes
+ * are purged or somewhat more.  Bytes purged. */
+size_t	 regions_purge(struct regions *, bool everything, size_t limit);
 bool	 region_valid(const struct region *);	/* for assertions */
 
 #endif /* !_DSM_REGION_H_ */

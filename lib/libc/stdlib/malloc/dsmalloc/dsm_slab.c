@@ -60,6 +60,8 @@ slab_fill_avail(struct slab *s)
 		slab_avail(s)[i - 1] = ((uint64_t)1 << tail) - 1;
 	s->nfree = s->nslots;
 	s->hint = 0;
+	s->list = SLAB_UNLISTED;
+	s->next = 0;
 }
 
 struct slab *
@@ -81,6 +83,7 @@ slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 		return (NULL);
 	}
 	s->span.size = g->bytes;
+	s->span.usable = size_info[class].size;
 	s->span.owner = bin;
 	s->span.class = (uint8_t)class;
 	s->span.kind = SPAN_SLAB;

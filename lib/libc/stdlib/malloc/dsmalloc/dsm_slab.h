@@ -42,6 +42,10 @@
 
 struct bin;
 
+/* Lists of a bin by fullness; current and full slabs are on none. */
+#define	SLAB_LISTS	4
+#define	SLAB_UNLISTED	SLAB_LISTS
+
 struct slab {
 	struct span	 span;
 	/* Constant while open. */
@@ -51,7 +55,8 @@ struct slab {
 	uint16_t	 nwords;	/* of each bitmap */
 	/* Under the bin's lock. */
 	uint16_t	 nfree;
-	uint8_t		 list;		/* enum slab_list, or fullness */
+	uint16_t	 next;		/* nfree at which to relist it */
+	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
 	int32_t		 owed;		/* words seen - announcements seen */
 	/* Atomic. */

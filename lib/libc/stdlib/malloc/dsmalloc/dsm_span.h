@@ -31,6 +31,7 @@ struct span {
 	/* Written by whoever makes the span; constant while it lives. */
 	char		*addr;
 	size_t		 size;		/* bytes, whole pages */
+	size_t		 usable;	/* bytes of a block in it */
 	void		*owner;		/* its bin, arena or pool, by kind */
 	struct region	*region;	/* NULL: straight from the pool */
 	uint16_t	 page;		/* first page in the region */

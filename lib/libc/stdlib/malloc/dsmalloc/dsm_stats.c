@@ -88,8 +88,9 @@ const struct stats_item stats_items[] = {
 
 	BIN("nrequests", "requests", nrequests, U64,
 	    "calls that asked for the class"),
-	BIN("nmalloc", "out", nmalloc, U64, "objects handed to caches"),
-	BIN("ndalloc", "back", ndalloc, U64, "objects taken back"),
+	BIN("nmalloc", "handed out", nmalloc, U64,
+	    "objects handed to caches"),
+	BIN("ndalloc", "taken back", ndalloc, U64, "objects taken back"),
 	BIN("curregs", "in use", curregs, SIZE, "objects in use or cached"),
 	BIN("curslabs", "slabs", curslabs, SIZE, "slabs there are"),
 	BIN("nslabs", "opened", nslabs, U64, "slabs ever opened"),
@@ -571,13 +572,6 @@ stats_print(void (*cb)(void *, const char *), void *arg, const char *opts)
 		stats_json(&to, &parts);
 	else
 		stats_text(&to, &parts);
-}
-
-void
-stats_atexit(void)
-{
-
-	stats_print(NULL, NULL, conf.stats_print_opts);
 }
 
 DSM_EXPORT void

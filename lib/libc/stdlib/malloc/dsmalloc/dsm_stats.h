@@ -107,7 +107,5 @@ void	stats_print(void (*cb)(void *, const char *), void *arg,
  */
 uint64_t stats_value(const struct stats_item *, const struct stats *,
 	    const struct stats_arena *, unsigned bin);
-/* At exit, with the option stats_print. */
-void	stats_atexit(void);
 
 #endif /* !_DSM_STATS_H_ */

@@ -190,11 +190,14 @@ ATF_TC_BODY(too_big, tc)
 	ATF_CHECK_EQ(ENOMEM, posix_memalign(&p, hide(SIZE_MAX / 2 + 1), 1));
 	ATF_CHECK(p == &p);
 	errno = 0;
-	ATF_CHECK(pvalloc(hide(SIZE_MAX)) == NULL && errno == ENOMEM);
+	ATF_CHECK(hidep(pvalloc(hide(SIZE_MAX))) == NULL && errno ==
+	    ENOMEM);
 	errno = 0;
-	ATF_CHECK(pvalloc(hide(SIZE_MAX - 4000)) == NULL && errno == ENOMEM);
+	ATF_CHECK(hidep(pvalloc(hide(SIZE_MAX - 4000))) == NULL && errno ==
+	    ENOMEM);
 	errno = 0;
-	ATF_CHECK(valloc(hide(SIZE_MAX)) == NULL && errno == ENOMEM);
+	ATF_CHECK(hidep(valloc(hide(SIZE_MAX))) == NULL && errno ==
+	    ENOMEM);
 }
 
 ATF_TC(pages);

@@ -15,6 +15,15 @@ same()
 	    env LD_PRELOAD="$(dsm_library)" "${@}"
 }
 
+# The budgets are the production build's; assertions cost what they cost.
+production()
+{
+	unset MALLOC_CONF LD_PRELOAD
+	debug=$("$(atf_get_srcdir)/h_conf" bool:config.debug) ||
+	    atf_fail "h_conf"
+	[ "${debug}" = "config.debug=false" ] || atf_skip "a debug build"
+}
+
 atf_test_case programs
 programs_head()
 {
@@ -69,7 +78,7 @@ system_calls_body()
 {
 	local call more plain with
 
-	unset MALLOC_CONF
+	production
 	strace -f -o plain /bin/true || atf_skip "strace does not work here"
 	atf_check strace -f -E LD_PRELOAD="$(dsm_library)" -o with /bin/true
 	grep -q dsmalloc with || atf_fail "the library was not loaded"
@@ -113,7 +122,7 @@ page_faults_body()
 {
 	local plain with
 
-	unset MALLOC_CONF LD_PRELOAD
+	production
 	plain=$("$(atf_get_srcdir)/h_rusage" /bin/true) || atf_fail "h_rusage"
 	with=$("$(atf_get_srcdir)/h_rusage" -p "$(dsm_library)" /bin/true) ||
 	    atf_fail "h_rusage"
@@ -134,6 +143,7 @@ static_tls_body()
 {
 	local size
 
+	production
 	atf_check -o save:headers readelf -lW "$(dsm_library)"
 	grep -q LOAD headers || atf_fail "no program headers"
 	size=$(awk '$1 == "TLS" { print $6 }' headers)
@@ -168,7 +178,7 @@ idle_thread_body()
 {
 	local n plain with
 
-	unset MALLOC_CONF
+	production
 	n=500
 	plain=$(env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/h_threads" idle ${n}) ||
 	    atf_fail "h_threads"
@@ -191,7 +201,7 @@ short_thread_body()
 {
 	local plain with
 
-	unset MALLOC_CONF
+	production
 	plain=$(env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/h_threads" churn 1000) ||
 	    atf_fail "h_threads"
 	with=$(env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/h_threads" churn -m 1000) ||
