@@ -410,7 +410,7 @@ DSM_EXPORT void *
 memalign(size_t align, size_t size)
 {
 
-	if (align > SIZE_LARGE_MAX) {
+	if (align > SIZE_MAX / 2 + 1) {
 		errno = EINVAL;
 		return (NULL);
 	}

@@ -155,7 +155,7 @@ void
 arena_unbind(struct arena *a)
 {
 
-	sub_rlx(&a->nthreads, 1);
+	__atomic_fetch_sub(&a->nthreads, 1, __ATOMIC_SEQ_CST);
 }
 
 /* A bin is set up at its first use: an unused one costs no memory. */
@@ -166,7 +166,7 @@ arena_bin_init(struct arena *a, unsigned class)
 	lock_take(&arena_lock);
 	if (a->bins[class].regions == NULL)
 		bin_init(&a->bins[class], &a->regions, class,
-		    ARENA_TAG(class));
+		    ARENA_TAG(class), &a->nthreads);
 	lock_drop(&arena_lock);
 }
 

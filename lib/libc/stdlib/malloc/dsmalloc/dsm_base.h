@@ -31,9 +31,9 @@ enum base_type {
 	BASE_REGION,
 	BASE_CACHE,
 	BASE_ARENA,
-	BASE_SLAB,		/* 1, 2, 4 ... 128 words */
-	BASE_ARRAY = BASE_SLAB + 8,	/* 64, 128 ... 32768 bytes */
-	BASE_NTYPES = BASE_ARRAY + 10
+	BASE_SLAB,		/* up to 4, 8, 16 ... 128 words */
+	BASE_ARRAY = BASE_SLAB + 6,	/* 4, 8 ... 4096 pointers */
+	BASE_NTYPES = BASE_ARRAY + 11
 };
 
 /* Zeroed when first used, as it was left when reused. */

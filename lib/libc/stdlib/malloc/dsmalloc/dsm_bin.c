@@ -16,12 +16,14 @@
 #define	BIN_ENOUGH(n)	((n) / 2)
 
 void
-bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag)
+bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag,
+    const uint32_t *threads)
 {
 
 	lock_init(&b->lock, LOCK_BIN);
 	b->class = (uint8_t)class;
 	b->tag = (uint16_t)tag;
+	b->threads = threads;
 	store_rel(&b->regions, rs);
 }
 
@@ -233,6 +235,11 @@ bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 			s->inbox = head;
 		while (!__atomic_compare_exchange_n(&b->inbox, &head, s, true,
 		    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+		/* An ending thread lowers the count, then drains: one of us
+		 * sees the other. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (unlikely(load_rlx(b->threads) == 0))
+			*full = b;
 	}
 	bytes = size * (i - first);
 	if (add_rlx(&b->pending, bytes) + bytes > BIN_PENDING)
@@ -295,7 +302,7 @@ bin_requests(struct bin *b, uint64_t n)
 
 	lock_take(&b->lock);
 	b->nrequests += n;
-	lock_drop(&b->lock);
+	bin_unlock(b, 0);
 }
 
 bool

@@ -18,8 +18,9 @@
  * through the slab's remote bitmap (dsm_slab.h) and the bin's inbox, a
  * lock-free stack of slabs.  The inbox is collected before a new slab is
  * opened, by every decay pass, and by the pusher itself when BIN_PENDING
- * bytes wait: it tries the lock, and if that is taken leaves the mark
- * "again", at which the holder looks after it has unlocked.
+ * bytes wait or the arena has no thread left: it tries the lock, and if that
+ * is taken leaves the mark "again" and tries once more; the holder looks at
+ * the mark after it has unlocked (tests/spin/handover.pml).
  *
  * Locks: the bin's.  Under it region, pool, map and base may be taken.
  */
@@ -36,6 +37,7 @@
 struct bin {
 	/* Constant after bin_init(). */
 	struct regions	*regions;	/* NULL: not yet used */
+	const uint32_t	*threads;	/* how many are bound to its arena */
 	uint16_t	 tag;		/* of its slabs' map words */
 	uint8_t		 class;
 	/* Under the lock. */
@@ -57,7 +59,7 @@ struct bin {
 };
 
 void	 bin_init(struct bin *, struct regions *, unsigned class,
-	    unsigned tag);
+	    unsigned tag, const uint32_t *threads);
 /* Up to n slots into dst, lowest address first; 0 when out of memory. */
 unsigned bin_fill(struct bin *, void **dst, unsigned n);
 /* Give slots of this class back: own ones here, others to their slabs. */

@@ -21,6 +21,8 @@
 #define	CACHE_FREE_BYTES	KIB(8)
 /* Grown stacks of one thread hold at most this together. */
 #define	CACHE_BYTES		MIB(1)
+/* A first fill: few, so that a thread that needs one touches little. */
+#define	CACHE_FILL_FIRST(size)	((size) <= 256 ? 4 : (size) <= 1024 ? 2 : 1)
 #define	CACHE_FILL_MIN		4
 #define	CACHE_FILL_MAX		128
 /* Countdown bounds: a tick after at most so many requests or bytes. */
@@ -41,12 +43,14 @@ static void *cache_null[1];
 
 #define	CACHE_NONE	{ cache_null, cache_null, 0, 0 },
 #define	CACHE_NONE_(s)	CACHE_NONE
-#define	CACHE_SENTINEL	{ .entry = { CACHE_NONE SIZE_CLASSES(CACHE_NONE_) \
-			    CACHE_NONE } }
+#define	CACHE_SENTINEL	{ { CACHE_NONE SIZE_CLASSES(CACHE_NONE_) \
+			    CACHE_NONE }, NULL }
 
-struct cache cache_empty = CACHE_SENTINEL;
-struct cache cache_dead = CACHE_SENTINEL;
-__thread struct cache *cache_self = &cache_empty;
+const struct cache_head cache_sentinel[2] = {
+	CACHE_SENTINEL,
+	CACHE_SENTINEL
+};
+__thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);
 
 /* The registry, under cache_lock. */
@@ -115,11 +119,10 @@ cache_init(struct cache *c)
 	unsigned i;
 
 	for (i = 0; i < NITEMS(c->entry); i++)
-		c->entry[i] = cache_empty.entry[0];
+		c->entry[i] = CACHE_EMPTY->entry[0];
 	for (i = 1; i < SIZE_NCLASSES; i++) {
 		c->class[i].cap = size_info[i].inl;
-		c->class[i].fill = (uint16_t)DSM_MIN(CACHE_FILL_MIN,
-		    c->class[i].cap);
+		c->class[i].fill = CACHE_FILL_FIRST(size_info[i].size);
 		c->class[i].end = slot + c->class[i].cap;
 		c->entry[i].limit = slot;
 		c->entry[i].sp = c->class[i].end;
@@ -174,9 +177,9 @@ cache_enter(void)
 {
 	struct cache *c = cache_self;
 
-	if (unlikely(c == &cache_empty))
+	if (unlikely(c == CACHE_EMPTY))
 		return (cache_attach());
-	if (unlikely(c == &cache_dead)) {
+	if (unlikely(c == CACHE_DEAD)) {
 		gate_enter(&cache_strays);
 		return (NULL);
 	}
@@ -193,7 +196,7 @@ cache_leave(void)
 {
 	struct cache *c = cache_self;
 
-	if (unlikely(c == &cache_empty || c == &cache_dead))
+	if (unlikely(c == CACHE_EMPTY || c == CACHE_DEAD))
 		__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
 	else
 		store_rel(&c->inside, c->inside - 1);
@@ -279,33 +282,52 @@ cache_tick_large(struct cache *c)
 	}
 }
 
+/* Arrays are powers of two from 4 to 4096 places, the null slot's included;
+ * each has a base type of its own. */
+#define	CACHE_ARRAY_MAX	4096u
+
+static enum base_type
+cache_array_type(size_t places)
+{
+
+	return (BASE_ARRAY + (unsigned)__builtin_ctzll(places) - 2);
+}
+
+_Static_assert(BASE_ARRAY + 10 == BASE_NTYPES - 1 &&
+    CACHE_ARRAY_MAX == 4u << 10, "a base type for every array");
+
+static bool
+cache_is_inline(const struct cache *c, void *const *limit)
+{
+
+	return (limit >= c->slots && limit < c->slots + CACHE_INLINE);
+}
+
 /* A larger array for a stack, when it may hold that much. */
 static bool
 cache_grow(struct cache *c, unsigned class, size_t max)
 {
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
-	size_t cap = k->cap + 1u, more, n;
+	size_t more, n, old = k->cap + 1u, places;
 	void **array;
 
-	/* Arrays are powers of two with the null slot in it: 15, 31, ... */
-	cap = (size_t)1 << (64 - __builtin_clzll(cap));
-	more = (cap - 1 - k->cap) * size_info[class].size;
-	if ((cap - 1) * size_info[class].size > max ||
-	    more > c->bytes || cap > (1u << 12))
+	places = (size_t)1 << (64 - __builtin_clzll(old));
+	more = (places - old) * size_info[class].size;
+	if ((places - 1) * size_info[class].size > max || more > c->bytes ||
+	    places > CACHE_ARRAY_MAX)
 		return (false);
-	array = base_alloc(BASE_ARRAY + (unsigned)__builtin_ctzll(cap) - 3,
-	    cap * sizeof(*array));
+	array = base_alloc(cache_array_type(places), places * sizeof(*array));
 	if (array == NULL)
 		return (false);
 	n = (size_t)(k->end - e->sp);
-	memcpy(array + cap - 1 - n, e->sp, n * sizeof(*array));
-	array[cap - 1] = NULL;
-	if (e->limit < c->slots || e->limit >= c->slots + CACHE_INLINE)
-		base_free(BASE_ARRAY + (unsigned)__builtin_ctz(k->cap + 1u) -
-		    3, e->limit, (k->cap + 1u) * sizeof(*array));
+	memcpy(array + places - 1 - n, e->sp, n * sizeof(*array));
+	array[places - 1] = NULL;
+	if (!cache_is_inline(c, e->limit))
+		base_free(cache_array_type(old), e->limit,
+		    old * sizeof(*array));
 	c->bytes -= more;
-	k->cap = (uint16_t)(cap - 1);
+	k->cap = (uint16_t)(places - 1);
 	k->end = array + k->cap;
 	e->limit = array;
 	e->sp = k->end - n;
@@ -431,7 +453,7 @@ cache_account(struct cache *c)
  * count of threads falls before its inboxes are drained a last time, so a
  * pusher that still saw this thread there is not relied upon by none.
  */
-void
+static void
 cache_exit(struct cache *c)
 {
 	uint64_t now = load_rlx(&decay_clock);
@@ -444,35 +466,36 @@ cache_exit(struct cache *c)
 	arena_collect(a, now);
 	arena_freed(a, now);
 	c->arena = NULL;
+	/* Once it is in the pool another thread may have it, "inside" and
+	 * all: pass the rest of the gate as a stray. */
+	add_rlx(&cache_strays, 1);
+	store_rel(&c->inside, 0);
+	cache_self = CACHE_DEAD;
 	lock_take(&cache_lock);
 	SLIST_INSERT_HEAD(&cache_idle, c, idle);
 	c->isidle = true;
-	/* From here on another thread may have it: out of the gate first. */
-	cache_self = &cache_dead;
-	store_rel(&c->inside, 0);
 	lock_drop(&cache_lock);
+	cache_leave();
 }
 
 void
 cache_exit_self(void)
 {
 
-	if (cache_self != &cache_empty && cache_self != &cache_dead)
+	if (cache_self != CACHE_EMPTY && cache_self != CACHE_DEAD)
 		cache_exit(cache_self);
 }
 
 void
 cache_flush_self(void)
 {
-	struct cache *c = cache_enter();
-	uint64_t now;
+	struct cache *c = cache_self;
+	uint64_t now = decay_now();
 
-	if (c != NULL) {
-		now = decay_now();
-		cache_flush_all(c, now);
-		arena_freed(c->arena, now);
-	}
-	cache_leave();
+	if (c == CACHE_EMPTY || c == CACHE_DEAD)
+		return;
+	cache_flush_all(c, now);
+	arena_freed(c->arena, now);
 }
 
 /* Slots in all caches, in bytes: read while their threads run. */

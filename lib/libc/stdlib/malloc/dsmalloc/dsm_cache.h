@@ -92,8 +92,23 @@ struct cache {
 
 _Static_assert(sizeof(struct cache) <= 8192, "two pages a thread");
 
-extern struct cache cache_empty;
-extern struct cache cache_dead;
+/*
+ * The empty and the dead cache are no more than a cache's head: nothing
+ * beyond it is looked at before a cache is told from them.
+ */
+struct cache_head {
+	struct cache_entry entry[SIZE_NCLASSES + 1];
+	struct arena	*arena;
+};
+
+_Static_assert(offsetof(struct cache_head, arena) ==
+    offsetof(struct cache, arena), "a head is where a cache starts");
+
+extern const struct cache_head cache_sentinel[2];
+
+#define	CACHE_EMPTY	((struct cache *)(uintptr_t)&cache_sentinel[0])
+#define	CACHE_DEAD	((struct cache *)(uintptr_t)&cache_sentinel[1])
+
 extern __thread struct cache *cache_self
     __attribute__((__tls_model__("initial-exec")));
 
@@ -112,8 +127,8 @@ void	 cache_free_none(void *);
 /* Every so many large requests: the clock and the deadlines. */
 void	 cache_tick_large(struct cache *);
 
-void	 cache_exit(struct cache *);	/* the thread has ended */
-void	 cache_exit_self(void);		/* the same, if it has a cache */
+void	 cache_exit_self(void);		/* the thread has ended */
+/* Within the gate: this thread's slots, and everyone's figures. */
 void	 cache_flush_self(void);
 size_t	 cache_bytes_all(void);
 unsigned cache_threads(void);

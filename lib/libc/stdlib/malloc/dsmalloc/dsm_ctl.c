@@ -139,11 +139,9 @@ CTL_HANDLER(ctl_narenas)
 /* A thread without a cache is served by arena 0. */
 CTL_HANDLER(ctl_thread_arena)
 {
-	struct cache *c;
+	const struct arena *a = cache_self->arena;
 
-	c = cache_enter();
-	v->u = c != NULL ? c->arena->ind : 0;
-	cache_leave();
+	v->u = a != NULL ? a->ind : 0;
 	return (0);
 }
 
@@ -661,12 +659,17 @@ __mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
 	struct ctl_key k;
 	unsigned index[2] = { 0, 0 };
 	char buf[CTL_NAME_MAX];
+	int error;
 
 	if (!init_once())
 		return (EAGAIN);
 	if (!ctl_find(mib, miblen, &k, index, buf))
 		return (ENOENT);
-	return (ctl_access(&k, index, oldp, oldlenp, newp, newlen));
+	/* Handlers take locks: no fork meanwhile. */
+	(void)cache_enter();
+	error = ctl_access(&k, index, oldp, oldlenp, newp, newlen);
+	cache_leave();
+	return (error);
 }
 
 DSM_EXPORT int

@@ -27,7 +27,6 @@
 #include "dsm_map.h"
 #include "dsm_os.h"
 #include "dsm_slab.h"
-#include "dsm_stats.h"
 #include "dsm_unwind.h"
 
 #define	INIT_BUSY	1u
@@ -75,14 +74,6 @@ init_constructor(void)
 
 	(void)pthread_atfork(cache_prefork, cache_postfork,
 	    cache_postfork_child);
-}
-
-static void __attribute__((__destructor__))
-init_destructor(void)
-{
-
-	if (load_acq(&init_state) == INIT_DONE && conf.stats_print)
-		stats_print(NULL, NULL, conf.stats_print_opts);
 }
 #endif /* !DSM_IN_LIBC */
 

@@ -80,6 +80,7 @@ void	 os_yield(void);
 uint32_t os_tid(void);
 
 /* Bytes read, or -1; the buffer is not terminated. */
+/* os_readlink's failure is the negative errno. */
 long	 os_readlink(const char *path, char *buf, size_t len);
 long	 os_readfile(const char *path, char *buf, size_t len);
 long	 os_readat(const char *path, uint64_t off, char *buf, size_t len);

@@ -549,11 +549,9 @@ os_tid(void)
 long
 os_readlink(const char *path, char *buf, size_t len)
 {
-	long r;
 
-	r = os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
-	    (long)len, 0, 0);
-	return (os_failed(r) ? -1 : r);
+	return (os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
+	    (long)len, 0, 0));
 }
 
 long

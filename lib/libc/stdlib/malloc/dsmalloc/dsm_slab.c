@@ -16,8 +16,12 @@
 #define	SLAB_WORDS_MAX	128
 
 _Static_assert(SLAB_WORDS_MAX <= UINT8_MAX + 1, "hint holds a word's index");
-_Static_assert(1u << (BASE_ARRAY - BASE_SLAB - 1) == SLAB_WORDS_MAX,
-    "a base type for every bitmap");
+/* Bitmaps of one word to four share a base type: each type costs a process
+ * a page, and what a descriptor of a large slab wastes is little. */
+#define	SLAB_WORDS_MIN	4
+
+_Static_assert(SLAB_WORDS_MIN << (BASE_ARRAY - BASE_SLAB - 1) ==
+    SLAB_WORDS_MAX, "a base type for every bitmap");
 
 struct slab_geom slab_geom[SIZE_NCLASSES];
 
@@ -40,10 +44,11 @@ slab_boot(void)
 static enum base_type
 slab_type(unsigned nwords, size_t *size)
 {
-	unsigned lg = nwords <= 1 ? 0 :
-	    32 - (unsigned)__builtin_clz(nwords - 1);
+	unsigned lg = nwords <= SLAB_WORDS_MIN ? 0 :
+	    32 - (unsigned)__builtin_clz((nwords - 1) / SLAB_WORDS_MIN);
 
-	*size = sizeof(struct slab) + ((size_t)2 * sizeof(uint64_t) << lg);
+	*size = sizeof(struct slab) +
+	    ((size_t)2 * SLAB_WORDS_MIN * sizeof(uint64_t) << lg);
 	return (BASE_SLAB + lg);
 }
 

@@ -579,8 +579,21 @@ __malloc_stats_print(void (*cb)(void *, const char *), void *arg,
     const char *opts)
 {
 
-	if (init_once())
-		stats_print(cb, arg, opts);
+	if (!init_once())
+		return;
+	/* The figures are read under locks: no fork meanwhile. */
+	(void)cache_enter();
+	stats_print(cb, arg, opts);
+	cache_leave();
+}
+
+/* stats_print:true. */
+static void __attribute__((__destructor__))
+stats_at_exit(void)
+{
+
+	if (load_acq(&init_state) == INIT_DONE && conf.stats_print)
+		__malloc_stats_print(NULL, NULL, conf.stats_print_opts);
 }
 
 DSM_EXPORT __attribute__((__weak__, __alias__("__malloc_stats_print"))) void
