@@ -119,7 +119,7 @@ cache_init(struct cache *c)
 	unsigned i;
 
 	for (i = 0; i < NITEMS(c->entry); i++)
-		c->entry[i] = CACHE_EMPTY->entry[0];
+		c->entry[i].sp = c->entry[i].limit = cache_null;
 	for (i = 1; i < SIZE_NCLASSES; i++) {
 		c->class[i].cap = size_info[i].inl;
 		c->class[i].fill = CACHE_FILL_FIRST(size_info[i].size);

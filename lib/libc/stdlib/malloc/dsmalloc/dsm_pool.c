@@ -21,14 +21,10 @@ _Static_assert((46 - 12) * 4 - 4 < POOL_BUCKETS, "a bucket for every size");
 void
 pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
 {
-	unsigned d, i;
 
 	pl->hooks = hooks;
 	pl->ind = ind;
 	lock_init(&pl->lock, LOCK_POOL);
-	for (d = 0; d < 2; d++)
-		for (i = 0; i < POOL_BUCKETS; i++)
-			TAILQ_INIT(&pl->bucket[d][i]);
 	TAILQ_INIT(&pl->lru);
 	pl->grow = POOL_GROW_MIN;
 }
@@ -56,6 +52,10 @@ extent_link(struct pool *pl, struct extent *s)
 	struct extent *o;
 
 	LOCK_ASSERT(&pl->lock);
+	/* A list is made when it gets its first extent: two pages of empty
+	 * ones are not worth touching at every start. */
+	if (!bits_test(pl->mask[d], b))
+		TAILQ_INIT(&pl->bucket[d][b]);
 	TAILQ_INSERT_HEAD(&pl->bucket[d][b], s, link);
 	pl->mask[d][b / 64] |= (uint64_t)1 << (b % 64);
 	if (d) {
@@ -181,6 +181,7 @@ pool_fit(struct pool *pl, bool dirty, size_t size, size_t align)
 	struct extent *s;
 
 	b = extent_bucket(size);
+	/* Only lists with their bit set exist. */
 	for (end = POOL_BUCKETS; (b = bits_next_set(pl->mask[dirty], b,
 	    end)) < end; b++)
 		if ((s = bucket_fit(&pl->bucket[dirty][b], size, align,
