@@ -13,7 +13,7 @@
 #define	LEAF_ALIGN	((size_t)1 << MAP_TAG_BITS)
 #define	HUGE_BYTES	MIB(2)
 
-uintptr_t map_root[MAP_ROOT_WORDS] DSM_ALIGNED(4096);
+uintptr_t map_root[MAP_ROOT_WORDS];
 
 static struct lock map_lock = LOCK_INITIALIZER(LOCK_MAP);
 

@@ -587,12 +587,13 @@ __malloc_stats_print(void (*cb)(void *, const char *), void *arg,
 	cache_leave();
 }
 
-/* stats_print:true. */
+/* stats_print:true; false until the options are read, so a process that
+ * never allocates touches nothing here. */
 static void __attribute__((__destructor__))
 stats_at_exit(void)
 {
 
-	if (load_acq(&init_state) == INIT_DONE && conf.stats_print)
+	if (conf.stats_print)
 		__malloc_stats_print(NULL, NULL, conf.stats_print_opts);
 }
 
