@@ -71,6 +71,10 @@ static int64_t	 arena_decay_ms;	/* of new arenas; atomic */
  * when it holds this part of it. */
 #define	ARENA_SHARE	4
 
+/* Bins with less than this in free slots are not searched for pages to
+ * purge: it is what one slab of most classes holds. */
+#define	ARENA_SLACK	KIB(64)
+
 static struct arena *
 arena_new(unsigned ind)
 {
@@ -189,6 +193,33 @@ arena_collect(struct arena *a, uint64_t now)
 			bin_collect(&a->bins[c], now);
 }
 
+/* Free slots in slabs of one arena, in bytes, about. */
+static size_t
+arena_slack(const struct arena *a)
+{
+	size_t slack = 0;
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (load_acq(&a->bins[c].regions) != NULL)
+			slack += bin_slack(&a->bins[c]);
+	return (slack);
+}
+
+/* Give back free pages of sparse slabs, where there may be some. */
+static size_t
+arena_purge_slabs(struct arena *a, uint64_t now)
+{
+	size_t bytes = 0;
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (load_acq(&a->bins[c].regions) != NULL &&
+		    bin_slack(&a->bins[c]) >= ARENA_SLACK)
+			bytes += bin_purge(&a->bins[c], now);
+	return (bytes);
+}
+
 static size_t
 arena_dirty(const struct arena *a)
 {
@@ -215,6 +246,7 @@ arena_pass(struct arena *a, bool everything, uint64_t now)
 	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
 	arena_collect(a, now);
 	(void)large_drain(&a->large, before, now);
+	(void)arena_purge_slabs(a, now);
 	(void)regions_purge(&a->regions, everything || ms == 0, SIZE_MAX);
 }
 
@@ -273,28 +305,32 @@ arena_sums(size_t *dirty, size_t *active)
 	*active = 0;
 	for (i = 0; i < arena_auto; i++)
 		if ((a = arena_get(i)) != NULL) {
-			*dirty += arena_dirty(a);
+			*dirty += arena_dirty(a) +
+			    load_rlx(&a->large.stock_bytes);
 			*active += arena_active(a);
 		}
 }
 
 /*
  * Purge about this many dirty bytes: the pool's oldest extents first, then
- * the pages of each arena, this one's last, since it is at work.
+ * the stock and the pages of each arena, this one's last, since it is at
+ * work.
  */
 static void
 arena_shed(struct arena *mine, size_t excess)
 {
 	size_t dirty = load_rlx(&arena_pool.dirty), done;
+	uint64_t now = load_rlx(&decay_clock);
 	struct arena *a;
 	unsigned i;
 
 	done = pool_purge(&arena_pool, 0, dirty - DSM_MIN(dirty, excess));
 	for (i = 1; i <= arena_auto && done < excess; i++) {
 		a = arena_get((mine->ind + i) % arena_auto);
-		if (a != NULL && load_rlx(&a->decay.ms) >= 0)
-			done += regions_purge(&a->regions, true,
-			    excess - done);
+		if (a == NULL || load_rlx(&a->decay.ms) < 0)
+			continue;
+		(void)large_drain(&a->large, DECAY_NEVER, now);
+		done += regions_purge(&a->regions, true, excess - done);
 	}
 }
 
@@ -314,20 +350,30 @@ arena_cap(struct arena *a)
 }
 
 /*
- * Memory grows although there are dirty pages: they are of the wrong size or
- * in the wrong place, and it is they that should go.  What is dirty beyond a
- * quarter of what is active is purged down to an eighth.  A program that
- * goes on in the same pages takes no fresh ones and never gets here.
+ * Memory grows although there are dirty pages, or free ones in sparse slabs:
+ * they are of the wrong size or in the wrong place, and it is they that
+ * should go.  What is dirty beyond an eighth of what is active is purged
+ * down to a sixteenth.  A program that goes on in the same pages takes no
+ * fresh ones and never gets here.
  */
 void DSM_COLD
 arena_grown_slow(struct arena *a)
 {
-	size_t active, dirty;
+	size_t active, dirty, slack = 0;
+	struct arena *o;
+	unsigned i;
 
 	store_rlx(&a->regions.fresh, 0);
+	if (load_rlx(&a->decay.ms) < 0)
+		return;
 	arena_sums(&dirty, &active);
-	if (dirty > active / 4 + ARENA_FRESH && load_rlx(&a->decay.ms) >= 0)
-		arena_shed(a, dirty - active / 8);
+	if (dirty > active / 8 + ARENA_FRESH)
+		arena_shed(a, dirty - active / 16);
+	for (i = 0; i < arena_auto; i++)
+		if ((o = arena_get(i)) != NULL &&
+		    (slack = arena_slack(o)) > arena_active(o) / 8 +
+		    ARENA_FRESH)
+			(void)arena_purge_slabs(o, load_rlx(&decay_clock));
 }
 
 void

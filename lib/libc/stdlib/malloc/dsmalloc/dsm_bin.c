@@ -70,9 +70,23 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 		}
 		b->nempty++;
 	}
+	s->purged = false;
 	list = slab_fullness(s, &s->next);
 	s->list = (uint8_t)list;
 	LIST_INSERT_HEAD(&b->list[list], s, link);
+}
+
+/* Take a slab off its list; its frees then only set bits. */
+static void
+bin_unlist(struct bin *b, struct slab *s)
+{
+
+	LOCK_ASSERT(&b->lock);
+	LIST_REMOVE(s, link);
+	if (s->nfree == s->nslots)
+		b->nempty--;
+	s->list = SLAB_UNLISTED;
+	s->next = SLAB_NEVER;
 }
 
 /* A full slab that is not current waits for its first free slot. */
@@ -162,18 +176,15 @@ bin_next(struct bin *b, bool open)
 	for (i = 0; i < SLAB_LISTS && s == NULL; i++)
 		s = LIST_FIRST(&b->list[i]);
 	if (s != NULL) {
-		LIST_REMOVE(s, link);
-		if (s->nfree == s->nslots)
-			b->nempty--;
+		bin_unlist(b, s);
 	} else {
 		if (!open || (s = slab_open(b->regions, b, b->class,
 		    b->tag)) == NULL)
 			return (NULL);
 		b->nslabs++;
 		b->curslabs++;
+		s->next = SLAB_NEVER;
 	}
-	s->list = SLAB_UNLISTED;
-	s->next = SLAB_NEVER;
 	return (s);
 }
 
@@ -294,6 +305,90 @@ bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 	}
 	if (full != NULL)
 		bin_try_collect(full, now);
+}
+
+size_t
+bin_slack(const struct bin *b)
+{
+	size_t out, slots;
+
+	slots = (size_t)load_rlx(&b->curslabs) * slab_geom[b->class].nslots;
+	out = load_rlx(&b->nmalloc) - load_rlx(&b->ndalloc);
+	return (slots > out ? (slots - out) * size_info[b->class].size : 0);
+}
+
+/* Slabs of one round of purging: each gives a range or more. */
+#define	BIN_ROUND	16
+
+/* Take sparse slabs that have not been purged off their lists. */
+static unsigned
+bin_sparse(struct bin *b, struct slab **v, unsigned max)
+{
+	struct slab *next, *s;
+	unsigned k, n = 0;
+
+	LOCK_ASSERT(&b->lock);
+	for (k = SLAB_LISTS / 2; k < SLAB_LISTS; k++)
+		for (s = LIST_FIRST(&b->list[k]); s != NULL && n < max;
+		    s = next) {
+			next = LIST_NEXT(s, link);
+			if (s->purged)
+				continue;
+			bin_unlist(b, s);
+			v[n++] = s;
+		}
+	return (n);
+}
+
+/* Purge the free pages of slabs that nothing is filled from. */
+static size_t
+bin_purge_slabs(struct bin *b, struct slab **v, unsigned n)
+{
+	struct pool *pl = b->regions->pool;
+	struct os_range r[OS_PURGE_MAX];
+	unsigned at, i, j, nr;
+	size_t bytes = 0;
+
+	for (i = 0; i < n; i++) {
+		at = 0;
+		do {
+			for (nr = 0; nr < NITEMS(r) &&
+			    slab_free_pages(v[i], &at, &r[nr]); nr++)
+				continue;
+			nr = nr == 0 ? 0 : hooks_purge(pl->hooks, r, nr,
+			    pl->ind);
+			for (j = 0; j < nr; j++)
+				bytes += r[j].len;
+		} while (nr == NITEMS(r));
+	}
+	return (bytes);
+}
+
+size_t
+bin_purge(struct bin *b, uint64_t now)
+{
+	struct slab *v[BIN_ROUND];
+	size_t bytes = 0;
+	unsigned i, n;
+
+	do {
+		lock_take(&b->lock);
+		n = bin_sparse(b, v, NITEMS(v));
+		lock_drop(&b->lock);
+		bytes += bin_purge_slabs(b, v, n);
+		lock_take(&b->lock);
+		for (i = 0; i < n; i++) {
+			/* Closed, if it has become empty and is not kept. */
+			bool kept = v[i]->nfree != v[i]->nslots ||
+			    b->nempty == 0 || v[i]->owed != 0;
+
+			bin_relist(b, v[i], now);
+			if (kept)
+				v[i]->purged = true;
+		}
+		bin_unlock(b, now);
+	} while (n == NITEMS(v));
+	return (bytes);
 }
 
 void

@@ -30,7 +30,7 @@
 #include "dsm_span.h"
 
 #define	LARGE_STOCK	8		/* blocks */
-#define	LARGE_STOCK_BYTES MIB(4)
+#define	LARGE_STOCK_BYTES MIB(2)
 
 struct large {
 	/* Constant. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dsm_base.h"
+#include "dsm_bits.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
 #include "dsm_slab.h"
@@ -67,6 +68,7 @@ slab_fill_avail(struct slab *s)
 	s->hint = 0;
 	s->list = SLAB_UNLISTED;
 	s->next = 0;
+	s->purged = false;
 }
 
 struct slab *
@@ -210,6 +212,28 @@ slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 	}
 	*push |= slab_announce(s, word, mask);
 	return (i);
+}
+
+bool
+slab_free_pages(struct slab *s, unsigned *at, struct os_range *r)
+{
+	uintptr_t base = (uintptr_t)s->span.addr, from, to;
+	unsigned end, start;
+
+	for (;;) {
+		start = bits_next_set(slab_avail(s), *at, s->nslots);
+		if (start == s->nslots)
+			return (false);
+		end = bits_next_clear(slab_avail(s), start, s->nslots);
+		*at = end;
+		from = ROUND_UP(base + (size_t)start * s->size, os_page);
+		to = ROUND_DOWN(base + (size_t)end * s->size, os_page);
+		if (from < to)
+			break;
+	}
+	r->addr = (void *)from;
+	r->len = to - from;
+	return (true);
 }
 
 bool

@@ -58,6 +58,7 @@ struct slab {
 	uint16_t	 next;		/* nfree at which to relist it */
 	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
+	bool		 purged;	/* its free pages were given back */
 	int32_t		 owed;		/* words seen - announcements seen */
 	/* Atomic. */
 	uint32_t	 arrived;	/* announcements not yet taken */
@@ -108,6 +109,8 @@ void	 slab_close(struct slab *, uint64_t now);
 unsigned slab_take(struct slab *, void **dst, unsigned n);
 /* Bring in what others have freed; how many slots. */
 unsigned slab_collect(struct slab *);
+/* The whole pages of free slots from slot *at on: the next run of them. */
+bool	 slab_free_pages(struct slab *, unsigned *at, struct os_range *);
 bool	 slab_valid(struct slab *);
 void	 slab_bad_free(const struct slab *, const void *)
 	    __attribute__((__noreturn__));
