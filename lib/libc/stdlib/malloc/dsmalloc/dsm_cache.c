@@ -587,18 +587,27 @@ cache_postfork(void)
 	os_wake(&cache_fork, UINT32_MAX);
 }
 
-/* The other threads are gone; their caches, slots and all, are free. */
+/*
+ * The other threads are gone; their caches, slots and all, are free.  A
+ * thread that found the gate closed may have been copied just as it stepped
+ * in to look: what it had raised nobody lowers here.
+ */
 void
 cache_postfork_child(void)
 {
 	struct cache *c, *self = cache_self;
 
-	SLIST_FOREACH(c, &cache_all, all)
-		if (c != self && !c->isidle) {
+	store_rlx(&cache_strays, 0);
+	SLIST_FOREACH(c, &cache_all, all) {
+		if (c == self)
+			continue;
+		store_rlx(&c->inside, 0);
+		if (!c->isidle) {
 			c->isidle = true;
 			c->arena = NULL;
 			SLIST_INSERT_HEAD(&cache_idle, c, idle);
 		}
+	}
 	arena_forked(self->arena);
 	cache_postfork();
 }

@@ -12,25 +12,6 @@
 #ifndef _DSM_NAMESPACE_H_
 #define	_DSM_NAMESPACE_H_
 
-/* conf, ctl, stats */
-#define	conf	__dsm_conf
-#define	conf_find	__dsm_conf_find
-#define	conf_format	__dsm_conf_format
-#define	conf_init	__dsm_conf_init
-#define	conf_is_default	__dsm_conf_is_default
-#define	conf_noptions	__dsm_conf_noptions
-#define	conf_number	__dsm_conf_number
-#define	conf_options	__dsm_conf_options
-#define	conf_string	__dsm_conf_string
-#define	ctl_count	__dsm_ctl_count
-#define	ctl_key	__dsm_ctl_key
-#define	stats_items	__dsm_stats_items
-#define	stats_nitems	__dsm_stats_nitems
-#define	stats_print	__dsm_stats_print
-#define	stats_read	__dsm_stats_read
-#define	stats_read_arena	__dsm_stats_read_arena
-#define	stats_value	__dsm_stats_value
-
 /* dsm_os_*.c */
 #define	os_abort	__dsm_os_abort
 #define	os_clock_ns	__dsm_os_clock_ns
@@ -66,6 +47,10 @@
 #define	os_write	__dsm_os_write
 #define	os_yield	__dsm_os_yield
 
+/* dsm_size.c */
+#define	size_info	__dsm_size_info
+#define	size_table	__dsm_size_table
+
 /* dsm_lock.c */
 #define	lock_check	__dsm_lock_check
 #define	lock_enter	__dsm_lock_enter
@@ -77,6 +62,11 @@
 #define	lock_slow	__dsm_lock_slow
 #define	lock_wake	__dsm_lock_wake
 
+/* dsm_base.c */
+#define	base_alloc	__dsm_base_alloc
+#define	base_bytes	__dsm_base_bytes
+#define	base_free	__dsm_base_free
+
 /* dsm_print.c */
 #define	dsm_assert_fail	__dsm_assert_fail
 #define	print_backtrace	__dsm_print_backtrace
@@ -86,9 +76,150 @@
 #define	print_vfmt	__dsm_print_vfmt
 #define	print_warn	__dsm_print_warn
 
+/* dsm_map.c */
+#define	map_clear	__dsm_map_clear
+#define	map_find	__dsm_map_find
+#define	map_init	__dsm_map_init
+#define	map_prepare	__dsm_map_prepare
+#define	map_root	__dsm_map_root
+#define	map_set	__dsm_map_set
+#define	map_set_one	__dsm_map_set_one
+
+/* dsm_conf.c */
+#define	conf	__dsm_conf
+#define	conf_find	__dsm_conf_find
+#define	conf_format	__dsm_conf_format
+#define	conf_init	__dsm_conf_init
+#define	conf_is_default	__dsm_conf_is_default
+#define	conf_noptions	__dsm_conf_noptions
+#define	conf_number	__dsm_conf_number
+#define	conf_options	__dsm_conf_options
+#define	conf_string	__dsm_conf_string
+
 /* dsm_unwind.c */
 #define	unwind_init	__dsm_unwind_init
 #define	unwind_stack	__dsm_unwind_stack
+
+/* dsm_hooks.c */
+#define	hooks_alloc	__dsm_hooks_alloc
+#define	hooks_dalloc	__dsm_hooks_dalloc
+#define	hooks_default	__dsm_hooks_default
+#define	hooks_merge	__dsm_hooks_merge
+#define	hooks_purge	__dsm_hooks_purge
+#define	hooks_split	__dsm_hooks_split
+
+/* dsm_pool.c */
+#define	pool_alloc	__dsm_pool_alloc
+#define	pool_extend	__dsm_pool_extend
+#define	pool_forget	__dsm_pool_forget
+#define	pool_free	__dsm_pool_free
+#define	pool_init	__dsm_pool_init
+#define	pool_oldest	__dsm_pool_oldest
+#define	pool_purge	__dsm_pool_purge
+
+/* dsm_region.c */
+#define	region_alloc	__dsm_region_alloc
+#define	region_extend	__dsm_region_extend
+#define	region_free	__dsm_region_free
+#define	region_valid	__dsm_region_valid
+#define	regions_init	__dsm_regions_init
+#define	regions_purge	__dsm_regions_purge
+
+/* dsm_slab.c */
+#define	slab_bad_free	__dsm_slab_bad_free
+#define	slab_boot	__dsm_slab_boot
+#define	slab_close	__dsm_slab_close
+#define	slab_collect	__dsm_slab_collect
+#define	slab_free_pages	__dsm_slab_free_pages
+#define	slab_geom	__dsm_slab_geom
+#define	slab_open	__dsm_slab_open
+#define	slab_put_remote	__dsm_slab_put_remote
+#define	slab_take	__dsm_slab_take
+#define	slab_valid	__dsm_slab_valid
+
+/* dsm_decay.c */
+#define	decay_arm	__dsm_decay_arm
+#define	decay_begin	__dsm_decay_begin
+#define	decay_clock	__dsm_decay_clock
+#define	decay_deadline	__dsm_decay_deadline
+#define	decay_end	__dsm_decay_end
+#define	decay_init	__dsm_decay_init
+#define	decay_lower	__dsm_decay_lower
+#define	decay_now	__dsm_decay_now
+#define	decay_scan	__dsm_decay_scan
+#define	decay_set	__dsm_decay_set
+
+/* dsm_bin.c */
+#define	bin_collect	__dsm_bin_collect
+#define	bin_fill	__dsm_bin_fill
+#define	bin_flush	__dsm_bin_flush
+#define	bin_init	__dsm_bin_init
+#define	bin_purge	__dsm_bin_purge
+#define	bin_requests	__dsm_bin_requests
+#define	bin_slack	__dsm_bin_slack
+#define	bin_valid	__dsm_bin_valid
+
+/* dsm_large.c */
+#define	large_alloc	__dsm_large_alloc
+#define	large_drain	__dsm_large_drain
+#define	large_free	__dsm_large_free
+#define	large_init	__dsm_large_init
+#define	large_resize	__dsm_large_resize
+
+/* dsm_arena.c */
+#define	arena_bin	__dsm_arena_bin
+#define	arena_bind	__dsm_arena_bind
+#define	arena_boot	__dsm_arena_boot
+#define	arena_collect	__dsm_arena_collect
+#define	arena_count	__dsm_arena_count
+#define	arena_decay_all	__dsm_arena_decay_all
+#define	arena_decay_ms_get	__dsm_arena_decay_ms_get
+#define	arena_decay_ms_set	__dsm_arena_decay_ms_set
+#define	arena_forked	__dsm_arena_forked
+#define	arena_freed	__dsm_arena_freed
+#define	arena_grown_slow	__dsm_arena_grown_slow
+#define	arena_of_large	__dsm_arena_of_large
+#define	arena_stats_read	__dsm_arena_stats_read
+#define	arena_tick	__dsm_arena_tick
+#define	arena_unbind	__dsm_arena_unbind
+#define	arena_zero	__dsm_arena_zero
+
+/* dsm_cache.c */
+#define	cache_attached	__dsm_cache_attached
+#define	cache_bytes_all	__dsm_cache_bytes_all
+#define	cache_enter	__dsm_cache_enter
+#define	cache_exit_self	__dsm_cache_exit_self
+#define	cache_flush_self	__dsm_cache_flush_self
+#define	cache_free	__dsm_cache_free
+#define	cache_free_none	__dsm_cache_free_none
+#define	cache_leave	__dsm_cache_leave
+#define	cache_malloc	__dsm_cache_malloc
+#define	cache_malloc_none	__dsm_cache_malloc_none
+#define	cache_postfork	__dsm_cache_postfork
+#define	cache_postfork_any	__dsm_cache_postfork_any
+#define	cache_postfork_child	__dsm_cache_postfork_child
+#define	cache_prefork	__dsm_cache_prefork
+#define	cache_requests	__dsm_cache_requests
+#define	cache_self	__dsm_cache_self
+#define	cache_sentinel	__dsm_cache_sentinel
+#define	cache_threads	__dsm_cache_threads
+#define	cache_tick_large	__dsm_cache_tick_large
+
+/* dsm_init.c */
+#define	init_slow	__dsm_init_slow
+#define	init_state	__dsm_init_state
+
+/* dsm_stats.c */
+#define	stats_items	__dsm_stats_items
+#define	stats_nitems	__dsm_stats_nitems
+#define	stats_print	__dsm_stats_print
+#define	stats_read	__dsm_stats_read
+#define	stats_read_arena	__dsm_stats_read_arena
+#define	stats_value	__dsm_stats_value
+
+/* dsm_ctl.c */
+#define	ctl_count	__dsm_ctl_count
+#define	ctl_key	__dsm_ctl_key
 
 /* dsm_cxx.c */
 #define	cxx_caught	__dsm_cxx_caught
