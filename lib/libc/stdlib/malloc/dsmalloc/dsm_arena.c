@@ -24,9 +24,13 @@
  *
  * Automatic arenas.  As many as the process has processors, made when a
  * thread needs one; a thread is bound at its first use to the one with the
- * fewest threads, for life.  They share one pool, so whole regions and
- * blocks beyond half a region flow between them.  A domain's arenas would be
- * a set with a pool of its own.
+ * fewest threads, for life.  What contends is theirs alone: bins and stocks
+ * of large blocks.  Pages are not: the arenas are a set, which has one pool,
+ * one set of regions and one decay time, so that what one arena frees serves
+ * all (measured against regions for each arena: 10 to 15 per cent less
+ * memory with two arenas, and fewer page faults).  The regions' lock is
+ * taken once a slab or large block, of 16 KiB at the least.  A domain's
+ * arenas would be a set of their own, an explicit arena one by itself.
  *
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
@@ -35,7 +39,7 @@
  *	arena		making an arena, and an arena's bins
  *	bin		a bin, its slabs
  *	large		an arena's stock of large blocks
- *	region		an arena's regions
+ *	region		a set's regions
  *	pool		free extents
  *	decay		(no lock: atomics)
  *	map		making a leaf
@@ -50,8 +54,8 @@
  * malloc() sets ENOMEM.
  *
  * Who may purge: arena_tick(), on any thread's slow path once the global
- * deadline has passed, for every arena; arena_freed(), for the caller's
- * arena, when dirty memory exceeds its cap; mallctl.
+ * deadline has passed; arena_freed(), when dirty memory exceeds its cap;
+ * arena_grown(), when memory would grow past what its use explains; mallctl.
  */
 #include <string.h>
 
@@ -63,17 +67,37 @@
 static struct lock arena_lock = LOCK_INITIALIZER(LOCK_ARENA);
 static struct arena *arena_table[ARENA_AUTO_MAX];	/* atomic */
 static unsigned	 arena_auto;		/* constant after boot */
-static struct pool arena_pool;
-static struct decay pool_decay;
-static int64_t	 arena_decay_ms;	/* of new arenas; atomic */
-
-/* Automatic arenas use dirty_max together; an arena looks at the sum only
- * when it holds this part of it. */
-#define	ARENA_SHARE	4
+static struct arena_set arena_set;	/* of the automatic arenas */
 
 /* Bins with less than this in free slots are not searched for pages to
- * purge: it is what one slab of most classes holds. */
-#define	ARENA_SLACK	KIB(64)
+ * purge: it is what two slabs of the smallest classes hold. */
+#define	ARENA_SLACK	KIB(32)
+
+/*
+ * How far a set may outgrow what its program uses: what is handed out, at
+ * its peak, plus an eighth for the free slots of slabs and dirty pages that
+ * a mix of sizes needs at hand as it comes and goes.
+ */
+#define	ARENA_ALLOWED(peak)	((peak) + (peak) / 8 + ARENA_FRESH)
+/* Shedding goes below that by this much, lest it be called at each step. */
+#define	ARENA_MARGIN(peak)	((peak) / 32)
+/*
+ * A program that needs the pages after all faults them in again, at some
+ * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
+ * ends, a part of what is shed is allowed on top from then on: little of it
+ * as long as no more is shed than a fifth of one processor pays for, most
+ * beyond.
+ */
+#define	ARENA_SHED_CHEAP	MIB(512)	/* a second */
+#define	ARENA_CREDIT(shed)	((shed) / 128)
+#define	ARENA_CREDIT_DEAR(shed)	((shed) / 4)
+
+/* What a set holds, in bytes. */
+struct arena_sums {
+	size_t	out;		/* handed out, to threads' caches too */
+	size_t	active;		/* in slabs and large blocks */
+	size_t	dirty;		/* free, with memory; large stocks too */
+};
 
 static struct arena *
 arena_new(unsigned ind)
@@ -83,9 +107,8 @@ arena_new(unsigned ind)
 	if ((a = base_alloc(BASE_ARENA, sizeof(*a))) == NULL)
 		return (NULL);
 	a->ind = ind;
-	decay_init(&a->decay, load_rlx(&arena_decay_ms));
-	regions_init(&a->regions, &arena_pool);
-	large_init(&a->large, &a->regions);
+	a->set = &arena_set;
+	large_init(&a->large, &arena_set.regions);
 	store_rel(&arena_table[ind], a);
 	return (a);
 }
@@ -97,9 +120,9 @@ arena_boot(void)
 
 	arena_auto = conf.narenas != 0 ? conf.narenas : os_cpus();
 	arena_auto = DSM_MIN(arena_auto, (unsigned)ARENA_AUTO_MAX);
-	arena_decay_ms = conf.dirty_decay_ms;
-	pool_init(&arena_pool, &hooks_default, 0);
-	decay_init(&pool_decay, conf.dirty_decay_ms);
+	pool_init(&arena_set.pool, &hooks_default, 0);
+	regions_init(&arena_set.regions, &arena_set.pool);
+	decay_init(&arena_set.decay, conf.dirty_decay_ms);
 	return (arena_new(0) != NULL);
 }
 
@@ -169,7 +192,7 @@ arena_bin_init(struct arena *a, unsigned class)
 
 	lock_take(&arena_lock);
 	if (a->bins[class].regions == NULL)
-		bin_init(&a->bins[class], &a->regions, class,
+		bin_init(&a->bins[class], &a->set->regions, class,
 		    ARENA_TAG(class), &a->nthreads);
 	lock_drop(&arena_lock);
 }
@@ -193,20 +216,45 @@ arena_collect(struct arena *a, uint64_t now)
 			bin_collect(&a->bins[c], now);
 }
 
-/* Free slots in slabs of one arena, in bytes, about. */
+/* Pages of an arena's slabs and blocks, in bytes; *out of them handed out. */
 static size_t
-arena_slack(const struct arena *a)
+arena_active(const struct arena *a, size_t *out)
 {
-	size_t slack = 0;
+	size_t bytes = load_rlx(&a->large.bytes);
+	const struct bin *b;
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			slack += bin_slack(&a->bins[c]);
-	return (slack);
+	*out = bytes;
+	for (c = 1; c < SIZE_NCLASSES; c++) {
+		b = &a->bins[c];
+		if (load_acq(&b->regions) == NULL)
+			continue;
+		bytes += (size_t)load_rlx(&b->curslabs) * slab_geom[c].bytes;
+		*out += bin_out(b);
+	}
+	return (bytes);
 }
 
-/* Give back free pages of sparse slabs, where there may be some. */
+static void
+arena_sums(struct arena_sums *f)
+{
+	struct arena *a;
+	size_t out;
+	unsigned i;
+
+	f->out = f->active = 0;
+	f->dirty = (load_rlx(&arena_set.regions.dirty) << os_page_shift) +
+	    load_rlx(&arena_set.pool.dirty);
+	for (i = 0; i < arena_auto; i++)
+		if ((a = arena_get(i)) != NULL) {
+			f->active += arena_active(a, &out);
+			f->out += out;
+			f->dirty += load_rlx(&a->large.stock_bytes);
+		}
+}
+
+/* Give back free slabs and free pages of sparse ones, where there may be
+ * some. */
 static size_t
 arena_purge_slabs(struct arena *a, uint64_t now)
 {
@@ -220,118 +268,94 @@ arena_purge_slabs(struct arena *a, uint64_t now)
 	return (bytes);
 }
 
-static size_t
-arena_dirty(const struct arena *a)
-{
-
-	return (load_rlx(&a->regions.dirty) << os_page_shift);
-}
-
-static size_t
-arena_active(const struct arena *a)
-{
-
-	return ((load_rlx(&a->regions.used) << os_page_shift) +
-	    load_rlx(&a->large.direct));
-}
-
-/* One pass over an arena; everything: whatever its age. */
+/* In every pass the peak fades half the way to what is handed out now, the
+ * credit by a quarter. */
 static void
-arena_pass(struct arena *a, bool everything, uint64_t now)
+set_fade(void)
 {
-	int64_t ms = load_rlx(&a->decay.ms);
-	uint64_t before;
+	struct arena_sums f;
+	size_t peak = load_rlx(&arena_set.peak);
 
-	before = everything || ms < 0 ? now + 1 :
-	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
-	arena_collect(a, now);
-	(void)large_drain(&a->large, before, now);
-	(void)arena_purge_slabs(a, now);
-	(void)regions_purge(&a->regions, everything || ms == 0, SIZE_MAX);
+	arena_sums(&f);
+	store_rlx(&arena_set.peak, f.out + (peak - DSM_MIN(peak, f.out)) / 2);
+	store_rlx(&arena_set.credit, load_rlx(&arena_set.credit) / 4 * 3);
 }
 
+/* One pass over a set; everything: whatever its age. */
 static void
-pool_pass(bool everything, uint64_t now)
+set_pass(bool everything, uint64_t now)
 {
-	int64_t ms = load_rlx(&pool_decay.ms);
+	int64_t ms = load_rlx(&arena_set.decay.ms);
+	struct arena *a;
 	uint64_t before;
+	unsigned i;
 
-	before = everything || ms < 0 ? DECAY_NEVER :
+	everything |= ms <= 0;
+	before = everything ? DECAY_NEVER :
 	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
-	(void)pool_purge(&arena_pool, before, SIZE_MAX);
+	for (i = 0; i < arena_auto; i++) {
+		if ((a = arena_get(i)) == NULL)
+			continue;
+		arena_collect(a, now);
+		(void)large_drain(&a->large, before, now);
+		(void)arena_purge_slabs(a, now);
+	}
+	(void)regions_purge(&arena_set.regions, everything, SIZE_MAX);
+	(void)pool_purge(&arena_set.pool, before, SIZE_MAX);
+	set_fade();
 }
 
 static bool
-arena_owes(const struct arena *a)
+set_owes(void)
 {
+	struct arena *a;
+	unsigned i;
 
-	return (load_rlx(&a->regions.dirty) != 0 ||
-	    load_rlx(&a->large.nstock) != 0);
+	if (load_rlx(&arena_set.regions.dirty) != 0 ||
+	    load_rlx(&arena_set.pool.dirty) != 0)
+		return (true);
+	for (i = 0; i < arena_auto; i++)
+		if ((a = arena_get(i)) != NULL && load_rlx(&a->large.nstock))
+			return (true);
+	return (false);
 }
 
 void
 arena_tick(uint64_t now)
 {
-	struct arena *a;
-	unsigned i;
 
 	if (likely(load_rlx(&decay_deadline) > now))
 		return;
 	decay_scan();
-	for (i = 0; i < arena_auto; i++) {
-		if ((a = arena_get(i)) == NULL)
-			continue;
-		if (decay_begin(&a->decay, now)) {
-			arena_pass(a, false, now);
-			decay_end(&a->decay, arena_owes(a), now);
-		}
-		decay_lower(load_rlx(&a->decay.next));
+	if (decay_begin(&arena_set.decay, now)) {
+		set_pass(false, now);
+		decay_end(&arena_set.decay, set_owes(), now);
 	}
-	if (decay_begin(&pool_decay, now)) {
-		pool_pass(false, now);
-		decay_end(&pool_decay, load_rlx(&arena_pool.dirty) != 0, now);
-	}
-	decay_lower(load_rlx(&pool_decay.next));
-}
-
-/* Dirty and active bytes of all automatic arenas and their pool. */
-static void
-arena_sums(size_t *dirty, size_t *active)
-{
-	struct arena *a;
-	unsigned i;
-
-	*dirty = load_rlx(&arena_pool.dirty);
-	*active = 0;
-	for (i = 0; i < arena_auto; i++)
-		if ((a = arena_get(i)) != NULL) {
-			*dirty += arena_dirty(a) +
-			    load_rlx(&a->large.stock_bytes);
-			*active += arena_active(a);
-		}
+	decay_lower(load_rlx(&arena_set.decay.next));
 }
 
 /*
  * Purge about this many dirty bytes: the pool's oldest extents first, then
- * the stock and the pages of each arena, this one's last, since it is at
- * work.
+ * stocks, then pages that nobody wanted since the pass before, then others.
  */
-static void
-arena_shed(struct arena *mine, size_t excess)
+static size_t
+set_shed(size_t excess)
 {
-	size_t dirty = load_rlx(&arena_pool.dirty), done;
+	size_t dirty = load_rlx(&arena_set.pool.dirty), done;
 	uint64_t now = load_rlx(&decay_clock);
 	struct arena *a;
 	unsigned i;
 
-	done = pool_purge(&arena_pool, 0, dirty - DSM_MIN(dirty, excess));
-	for (i = 1; i <= arena_auto && done < excess; i++) {
-		a = arena_get((mine->ind + i) % arena_auto);
-		if (a == NULL || load_rlx(&a->decay.ms) < 0)
-			continue;
-		(void)large_drain(&a->large, DECAY_NEVER, now);
-		done += regions_purge(&a->regions, true, excess - done);
-	}
+	done = pool_purge(&arena_set.pool, 0, dirty - DSM_MIN(dirty, excess));
+	if (done >= excess)
+		return (done);
+	for (i = 0; i < arena_auto; i++)
+		if ((a = arena_get(i)) != NULL)
+			(void)large_drain(&a->large, DECAY_NEVER, now);
+	done += regions_purge(&arena_set.regions, false, excess - done);
+	if (done < excess)
+		done += regions_purge(&arena_set.regions, true, excess - done);
+	return (done);
 }
 
 /*
@@ -339,56 +363,78 @@ arena_shed(struct arena *mine, size_t excess)
  * quarter of what is active where that is more.
  */
 static void
-arena_cap(struct arena *a)
+set_cap(void)
 {
-	size_t active, cap, dirty;
+	struct arena_sums f;
+	size_t cap;
 
-	arena_sums(&dirty, &active);
-	cap = DSM_MAX(conf.dirty_max, active / 4);
-	if (dirty > cap && load_rlx(&a->decay.ms) >= 0)
-		arena_shed(a, dirty - cap + cap / 8);
+	arena_sums(&f);
+	cap = DSM_MAX(conf.dirty_max, f.active / 4);
+	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
+		(void)set_shed(f.dirty - cap + cap / 8);
+}
+
+/* Credit for what growth has shed; threads that race lose some. */
+static void
+set_charge(size_t shed, uint64_t now)
+{
+	size_t sum = load_rlx(&arena_set.shed) + shed;
+
+	if (now - load_rlx(&arena_set.shed_since) >= 1000) {
+		store_rlx(&arena_set.shed_since, now);
+		sum = shed;
+	}
+	store_rlx(&arena_set.shed, sum);
+	(void)add_rlx(&arena_set.credit, sum <= ARENA_SHED_CHEAP ?
+	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
 }
 
 /*
- * Memory grows although there are dirty pages, or free ones in sparse slabs:
- * they are of the wrong size or in the wrong place, and it is they that
- * should go.  What is dirty beyond an eighth of what is active is purged
- * down to a sixteenth.  A program that goes on in the same pages takes no
- * fresh ones and never gets here.
+ * Memory has grown by another ARENA_FRESH.  If it has more pages now than
+ * its use explains, then those that are free are of the wrong size or in
+ * the wrong place, and it is they that should go: dirty ones, then those in
+ * sparse slabs.  A program that goes on in the same pages takes no fresh
+ * ones and never gets here; one whose use swings stays below its peak.
  */
 void DSM_COLD
 arena_grown_slow(struct arena *a)
 {
-	size_t active, dirty, slack = 0;
-	struct arena *o;
+	uint64_t now = load_rlx(&decay_clock);
+	size_t allowed, excess, peak, shed;
+	struct arena_sums f;
 	unsigned i;
 
-	store_rlx(&a->regions.fresh, 0);
-	if (load_rlx(&a->decay.ms) < 0)
+	store_rlx(&a->set->regions.fresh, 0);
+	if (load_rlx(&arena_set.decay.ms) < 0)
 		return;
-	arena_sums(&dirty, &active);
-	if (dirty > active / 8 + ARENA_FRESH)
-		arena_shed(a, dirty - active / 16);
-	for (i = 0; i < arena_auto; i++)
-		if ((o = arena_get(i)) != NULL &&
-		    (slack = arena_slack(o)) > arena_active(o) / 8 +
-		    ARENA_FRESH)
-			(void)arena_purge_slabs(o, load_rlx(&decay_clock));
+	arena_sums(&f);
+	peak = DSM_MAX(load_rlx(&arena_set.peak), f.out);
+	store_rlx(&arena_set.peak, peak);
+	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.credit);
+	if (f.active + f.dirty <= allowed)
+		return;
+	excess = f.active + f.dirty - allowed + ARENA_MARGIN(peak);
+	if ((shed = set_shed(excess)) < excess) {
+		for (i = 0; i < arena_auto; i++)
+			if ((a = arena_get(i)) != NULL)
+				shed += arena_purge_slabs(a, now);
+		shed += set_shed(excess - DSM_MIN(excess, shed));
+	}
+	set_charge(shed, now);
 }
 
 void
 arena_freed(struct arena *a, uint64_t now)
 {
+	size_t dirty;
 
-	if (load_rlx(&a->regions.dirty) != 0 ||
-	    load_rlx(&a->large.nstock) != 0)
-		decay_arm(&a->decay, now);
-	if (load_rlx(&arena_pool.dirty) != 0)
-		decay_arm(&pool_decay, now);
-	if (arena_dirty(a) + load_rlx(&arena_pool.dirty) >
-	    conf.dirty_max / ARENA_SHARE)
-		arena_cap(a);
-	if (unlikely(load_rlx(&a->decay.ms) == 0))
+	dirty = (load_rlx(&arena_set.regions.dirty) << os_page_shift) +
+	    load_rlx(&arena_set.pool.dirty);
+	if (dirty != 0 || load_rlx(&a->large.nstock) != 0)
+		decay_arm(&arena_set.decay, now);
+	if (dirty > conf.dirty_max)
+		set_cap();
+	if (unlikely(load_rlx(&arena_set.decay.ms) == 0))
 		arena_tick(now);
 }
 
@@ -404,63 +450,34 @@ arena_forked(struct arena *mine)
 			store_rlx(&a->nthreads, a == mine);
 }
 
-static void
-arena_decay_one(struct arena *a, bool everything, uint64_t now)
-{
-
-	arena_pass(a, everything, now);
-	if (arena_owes(a))
-		decay_arm(&a->decay, now);
-}
-
 bool
 arena_decay_all(unsigned index, bool everything)
 {
 	uint64_t now = decay_now();
-	struct arena *a;
-	unsigned i;
 
 	if (index < arena_auto && arena_get(index) == NULL)
 		return (false);
-	for (i = 0; i < arena_auto; i++)
-		if ((index >= arena_auto || index == i) &&
-		    (a = arena_get(i)) != NULL)
-			arena_decay_one(a, everything, now);
-	pool_pass(everything, now);
-	if (load_rlx(&arena_pool.dirty) != 0)
-		decay_arm(&pool_decay, now);
+	set_pass(everything, now);
+	if (set_owes())
+		decay_arm(&arena_set.decay, now);
 	return (true);
 }
 
 int64_t
-arena_decay_ms_get(unsigned index)
+arena_decay_ms_get(void)
 {
-	struct arena *a;
 
-	if (index >= arena_auto)
-		return (load_rlx(&arena_decay_ms));
-	a = arena_get(index);
-	return (a == NULL ? load_rlx(&arena_decay_ms) :
-	    load_rlx(&a->decay.ms));
+	return (load_rlx(&arena_set.decay.ms));
 }
 
 bool
 arena_decay_ms_set(unsigned index, int64_t ms)
 {
 	uint64_t now = decay_now();
-	struct arena *a;
-	unsigned i;
 
 	if (index < arena_auto && arena_get(index) == NULL)
 		return (false);
-	for (i = 0; i < arena_auto; i++)
-		if ((index >= arena_auto || index == i) &&
-		    (a = arena_get(i)) != NULL)
-			decay_set(&a->decay, ms, now);
-	if (index >= arena_auto) {
-		store_rlx(&arena_decay_ms, ms);
-		decay_set(&pool_decay, ms, now);
-	}
+	decay_set(&arena_set.decay, ms, now);
 	arena_tick(now);
 	return (true);
 }
@@ -488,39 +505,36 @@ arena_stats_bin(struct bin *b, unsigned class, struct stats_arena *st)
 static void
 arena_stats_add(struct arena *a, struct stats_arena *st)
 {
-	size_t dirty, pages, used;
+	size_t active, out;
 	unsigned c;
 
-	pages = load_rlx(&a->regions.pages) << os_page_shift;
-	used = load_rlx(&a->regions.used) << os_page_shift;
-	dirty = arena_dirty(a);
-	st->mapped += pages + load_rlx(&a->large.direct);
-	st->active += arena_active(a);
-	st->dirty += dirty;
-	st->retained += pages - used - DSM_MIN(dirty, pages - used);
+	active = arena_active(a, &out);
+	st->mapped += active;
+	st->active += active;
 	st->large += load_rlx(&a->large.bytes);
 	st->large_nmalloc += load_rlx(&a->large.nmalloc);
 	st->large_ndalloc += load_rlx(&a->large.ndalloc);
-	st->npurge += load_rlx(&a->regions.npurge);
-	st->purged += load_rlx(&a->regions.purged);
 	st->nthreads += load_rlx(&a->nthreads);
 	for (c = 1; c < SIZE_NCLASSES; c++)
 		if (load_acq(&a->bins[c].regions) != NULL)
 			arena_stats_bin(&a->bins[c], c, st);
 }
 
-/* What the pool holds belongs to no arena but to all of them. */
+/* The pages that the arenas of a set share count as the first one's. */
 static void
-pool_stats_add(struct stats_arena *st)
+set_stats_add(struct stats_arena *st)
 {
-	size_t clean = load_rlx(&arena_pool.clean);
-	size_t dirty = load_rlx(&arena_pool.dirty);
+	const struct regions *rs = &arena_set.regions;
+	const struct pool *pl = &arena_set.pool;
+	size_t mapped = load_rlx(&pl->mapped);
+	struct arena_sums f;
 
-	st->mapped += clean + dirty;
-	st->dirty += dirty;
-	st->retained += clean;
-	st->npurge += load_rlx(&arena_pool.npurge);
-	st->purged += load_rlx(&arena_pool.purged);
+	arena_sums(&f);
+	st->mapped += mapped - DSM_MIN(f.active, mapped);
+	st->dirty += f.dirty;
+	st->retained += mapped - DSM_MIN(f.active + f.dirty, mapped);
+	st->npurge += load_rlx(&rs->npurge) + load_rlx(&pl->npurge);
+	st->purged += load_rlx(&rs->purged) + load_rlx(&pl->purged);
 }
 
 bool
@@ -536,7 +550,7 @@ arena_stats_read(unsigned index, struct stats_arena *st)
 		if ((index >= arena_auto || index == i) &&
 		    (a = arena_get(i)) != NULL)
 			arena_stats_add(a, st);
-	if (index >= arena_auto)
-		pool_stats_add(st);
+	if (index == 0 || index >= arena_auto)
+		set_stats_add(st);
 	return (true);
 }

@@ -25,14 +25,26 @@
 /* Dirty memory is looked at for every so many fresh bytes taken. */
 #define	ARENA_FRESH	MIB(1)
 
+/* What arenas share: their pages, and when those go back. */
+struct arena_set {
+	/* Each with its own lock. */
+	struct regions	 regions;
+	struct pool	 pool;
+	struct decay	 decay;
+	/* Atomic: how far growth may go before unused pages are shed. */
+	size_t		 peak;		/* of bytes handed out, fading */
+	size_t		 credit;	/* for what was shed in vain, fading */
+	size_t		 shed;		/* bytes in the second that began ... */
+	uint64_t	 shed_since;	/* ... then, ms */
+};
+
 struct arena {
 	/* Constant. */
+	struct arena_set *set;
 	unsigned	 ind;
 	/* Atomic. */
 	uint32_t	 nthreads;
 	/* Each with its own lock. */
-	struct decay	 decay;
-	struct regions	 regions;
 	struct large	 large;
 	struct bin	 bins[SIZE_NCLASSES];
 };
@@ -49,14 +61,14 @@ struct bin *arena_bin(struct arena *, unsigned class);
 /* Any thread's slow paths: purge what is overdue, anywhere. */
 void	 arena_tick(uint64_t now);
 void	 arena_grown_slow(struct arena *);
-/* Something of this arena, or of the pool, may have become dirty. */
+/* Something of this arena, or of its set, may have become dirty. */
 void	 arena_freed(struct arena *, uint64_t now);
 /* This arena may have taken memory that it had not used before. */
 static inline void
 arena_grown(struct arena *a)
 {
 
-	if (unlikely(load_rlx(&a->regions.fresh) > ARENA_FRESH >>
+	if (unlikely(load_rlx(&a->set->regions.fresh) > ARENA_FRESH >>
 	    os_page_shift))
 		arena_grown_slow(a);
 }
@@ -67,7 +79,7 @@ void	 arena_forked(struct arena *mine);
 /* For mallctl and statistics: index >= arena_count() means all. */
 unsigned arena_count(void);
 bool	 arena_decay_all(unsigned index, bool everything);
-int64_t	 arena_decay_ms_get(unsigned index);
+int64_t	 arena_decay_ms_get(void);
 bool	 arena_decay_ms_set(unsigned index, int64_t ms);
 bool	 arena_stats_read(unsigned index, struct stats_arena *);
 

@@ -51,6 +51,15 @@ bin_close(struct bin *b, struct slab *s, uint64_t now)
 	slab_close(s, now);
 }
 
+/* The current slab can take the next breath alone. */
+static bool
+bin_roomy(const struct bin *b)
+{
+
+	return (b->current != NULL &&
+	    b->current->nfree > b->current->nslots / 2);
+}
+
 /*
  * A slab that is not current has so many free slots that it belongs on
  * another list, or is empty.
@@ -64,7 +73,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 	if (s->list != SLAB_UNLISTED)
 		LIST_REMOVE(s, link);
 	if (s->nfree == s->nslots) {
-		if (b->nempty > 0 && s->owed == 0) {
+		if ((b->nempty > 0 || bin_roomy(b)) && s->owed == 0) {
 			bin_close(b, s, now);
 			return;
 		}
@@ -308,17 +317,45 @@ bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 }
 
 size_t
+bin_out(const struct bin *b)
+{
+	uint64_t freed = load_rlx(&b->ndalloc), taken = load_rlx(&b->nmalloc);
+
+	return (taken > freed ? (taken - freed) * size_info[b->class].size : 0);
+}
+
+size_t
 bin_slack(const struct bin *b)
 {
-	size_t out, slots;
+	size_t bytes, out = bin_out(b);
 
-	slots = (size_t)load_rlx(&b->curslabs) * slab_geom[b->class].nslots;
-	out = load_rlx(&b->nmalloc) - load_rlx(&b->ndalloc);
-	return (slots > out ? (slots - out) * size_info[b->class].size : 0);
+	bytes = (size_t)load_rlx(&b->curslabs) * slab_geom[b->class].bytes;
+	return (bytes > out ? bytes - out : 0);
 }
 
 /* Slabs of one round of purging: each gives a range or more. */
 #define	BIN_ROUND	16
+
+/* Close the kept empty slabs, and let a sparse current one be like others. */
+static void
+bin_spare(struct bin *b, uint64_t now)
+{
+	struct slab *next, *s = b->current;
+
+	LOCK_ASSERT(&b->lock);
+	bin_drain(b, now);
+	if (s != NULL && s->nfree > s->nslots / 2) {
+		b->current = NULL;
+		bin_relist(b, s, now);
+	}
+	for (s = LIST_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		if (s->nfree == s->nslots && s->owed == 0) {
+			bin_unlist(b, s);
+			bin_close(b, s, now);
+		}
+	}
+}
 
 /* Take sparse slabs that have not been purged off their lists. */
 static unsigned
@@ -328,7 +365,7 @@ bin_sparse(struct bin *b, struct slab **v, unsigned max)
 	unsigned k, n = 0;
 
 	LOCK_ASSERT(&b->lock);
-	for (k = SLAB_LISTS / 2; k < SLAB_LISTS; k++)
+	for (k = 1; k < SLAB_LISTS; k++)
 		for (s = LIST_FIRST(&b->list[k]); s != NULL && n < max;
 		    s = next) {
 			next = LIST_NEXT(s, link);
@@ -371,6 +408,9 @@ bin_purge(struct bin *b, uint64_t now)
 	size_t bytes = 0;
 	unsigned i, n;
 
+	lock_take(&b->lock);
+	bin_spare(b, now);
+	bin_unlock(b, now);
 	do {
 		lock_take(&b->lock);
 		n = bin_sparse(b, v, NITEMS(v));

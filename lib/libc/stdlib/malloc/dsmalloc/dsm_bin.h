@@ -24,7 +24,7 @@
  *
  * Sparse slabs.  A few long-lived slots can pin many slabs, whose free pages
  * no one else gives back.  Here they are visible: bin_purge() takes slabs
- * that are half empty or more off their lists, so that nothing is filled
+ * that are a quarter empty or more off their lists, so that nothing is filled
  * from them, purges their free pages without the lock, and lists them again.
  *
  * Locks: the bin's.  Under it region, pool, map and base may be taken.
@@ -71,9 +71,11 @@ unsigned bin_fill(struct bin *, void **dst, unsigned n);
 void	 bin_flush(struct bin *, void *const *v, unsigned n, uint64_t now);
 /* Bring in what others have freed, now. */
 void	 bin_collect(struct bin *, uint64_t now);
-/* Bytes of free slots in the bin's slabs, about. */
+/* Bytes of slots handed out, and of the rest of the bin's slabs, about. */
+size_t	 bin_out(const struct bin *);
 size_t	 bin_slack(const struct bin *);
-/* Give back the free pages of slabs that are half empty or more. */
+/* Close empty slabs, give back free pages of those that are a quarter empty
+ * or more; how many bytes. */
 size_t	 bin_purge(struct bin *, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);

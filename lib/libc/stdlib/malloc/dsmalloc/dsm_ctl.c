@@ -172,20 +172,11 @@ CTL_HANDLER(ctl_arena_purge)
 	return (arena_decay_all(index[0], true) ? 0 : EFAULT);
 }
 
-/* Of all arenas: what they agree on. */
-CTL_HANDLER(ctl_arena_decay_get)
+/* The automatic arenas share their pages, and so one time. */
+CTL_HANDLER(ctl_decay_get)
 {
-	int64_t ms;
-	unsigned i, n;
 
-	n = arena_count();
-	i = index[0] < n ? index[0] : 0;
-	ms = arena_decay_ms_get(i);
-	if (index[0] >= n)
-		for (i = 1; i < n; i++)
-			if (arena_decay_ms_get(i) != ms)
-				return (EFAULT);
-	v->zs = (ptrdiff_t)ms;
+	v->zs = (ptrdiff_t)arena_decay_ms_get();
 	return (0);
 }
 
@@ -197,14 +188,6 @@ CTL_HANDLER(ctl_arena_decay_set)
 	return (arena_decay_ms_set(index[0], v->zs) ? 0 : EFAULT);
 }
 
-CTL_HANDLER(ctl_default_decay_get)
-{
-
-	v->zs = (ptrdiff_t)arena_decay_ms_get(MALLCTL_ARENAS_ALL);
-	return (0);
-}
-
-/* The automatic arenas share memory, and so they share a change as well. */
 CTL_HANDLER(ctl_default_decay_set)
 {
 
@@ -263,11 +246,11 @@ static const struct ctl_key ctl_keys[] = {
 	KEY("arena.<i>.initialized", BOOL, ctl_arena_initialized, NULL, NULL),
 	KEY("arena.<i>.decay", VOID, NULL, ctl_arena_decay, NULL),
 	KEY("arena.<i>.purge", VOID, NULL, ctl_arena_purge, NULL),
-	KEY("arena.<i>.dirty_decay_ms", SSIZE, ctl_arena_decay_get,
+	KEY("arena.<i>.dirty_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_arena_decay_set, NULL),
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
-	KEY("arenas.dirty_decay_ms", SSIZE, ctl_default_decay_get,
+	KEY("arenas.dirty_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_default_decay_set, NULL),
 	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
 	KEY("arenas.page", SIZE, ctl_page, NULL, NULL),

@@ -70,7 +70,7 @@ large_pages(struct large *l, struct extent *e, size_t size, size_t align,
     bool *zeroed)
 {
 	size_t slack = align > os_page ? align - os_page : 0;
-	size_t head;
+	size_t dirty, head;
 	char *p, *q;
 
 	if (size + slack > REGION_RUN_MAX) {
@@ -78,8 +78,12 @@ large_pages(struct large *l, struct extent *e, size_t size, size_t align,
 			align = LARGE_ALIGN_MIN;
 		e->span.region = NULL;
 		e->span.addr = pool_alloc(l->regions->pool, size, align,
-		    zeroed);
-		return (e->span.addr != NULL);
+		    &dirty);
+		if (e->span.addr == NULL)
+			return (false);
+		*zeroed = dirty == 0;
+		regions_fresh(l->regions, size - dirty);
+		return (true);
 	}
 	p = region_alloc(l->regions, size + slack, &e->span.region,
 	    &e->span.page, zeroed);
@@ -145,8 +149,8 @@ large_release(struct extent *e, uint64_t now)
 		lock_take(&l->lock);
 		l->direct -= e->span.size;
 		lock_drop(&l->lock);
-		pool_free(l->regions->pool, e->span.addr, e->span.size, true,
-		    now);
+		pool_free(l->regions->pool, e->span.addr, e->span.size,
+		    e->span.size, now);
 	}
 	e->span.kind = SPAN_NONE;
 	base_free(BASE_SPAN, e, sizeof(*e));
@@ -239,7 +243,7 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 		    (unsigned)(nsize >> os_page_shift), osize - nsize, now);
 	else
 		pool_free(l->regions->pool, e->span.addr + nsize,
-		    osize - nsize, true, now);
+		    osize - nsize, osize - nsize, now);
 }
 
 /* Grow into free pages behind the block. */
@@ -247,16 +251,18 @@ static bool
 large_grow(struct extent *e, size_t nsize)
 {
 	struct large *l = e->span.owner;
-	size_t osize = e->span.size;
-	bool zeroed;
+	size_t dirty, osize = e->span.size;
 
 	if (e->span.region != NULL) {
 		if (nsize > REGION_RUN_MAX || !region_extend(e->span.region,
 		    e->span.page, osize, nsize))
 			return (false);
-	} else if (!pool_extend(l->regions->pool, e->span.addr, osize,
-	    nsize - osize, &zeroed))
-		return (false);
+	} else {
+		if (!pool_extend(l->regions->pool, e->span.addr, osize,
+		    nsize - osize, &dirty))
+			return (false);
+		regions_fresh(l->regions, nsize - osize - dirty);
+	}
 	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
 	return (true);
@@ -268,15 +274,14 @@ large_move(struct extent *e, size_t nsize)
 {
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
-	size_t osize = e->span.size;
-	bool zeroed;
+	size_t dirty, osize = e->span.size;
 	char *p;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
-	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &zeroed)) == NULL)
+	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &dirty)) == NULL)
 		return (NULL);
 	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
-		pool_free(pl, p, nsize, !zeroed, 0);
+		pool_free(pl, p, nsize, dirty, 0);
 		return (NULL);
 	}
 	map_set_one(e->span.addr, NULL, 0);

@@ -114,7 +114,6 @@
 #define	pool_forget	__dsm_pool_forget
 #define	pool_free	__dsm_pool_free
 #define	pool_init	__dsm_pool_init
-#define	pool_oldest	__dsm_pool_oldest
 #define	pool_purge	__dsm_pool_purge
 
 /* dsm_region.c */
@@ -156,6 +155,7 @@
 #define	bin_init	__dsm_bin_init
 #define	bin_purge	__dsm_bin_purge
 #define	bin_requests	__dsm_bin_requests
+#define	bin_out	__dsm_bin_out
 #define	bin_slack	__dsm_bin_slack
 #define	bin_valid	__dsm_bin_valid
 

@@ -48,7 +48,7 @@ extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
 static void
 extent_link(struct pool *pl, struct extent *s)
 {
-	unsigned b = extent_bucket(s->span.size), d = s->span.dirty;
+	unsigned b = extent_bucket(s->span.size), d = s->dirty != 0;
 	struct extent *o;
 
 	LOCK_ASSERT(&pl->lock);
@@ -67,7 +67,7 @@ extent_link(struct pool *pl, struct extent *s)
 			TAILQ_INSERT_AFTER(&pl->lru, o, s, lru);
 		else
 			TAILQ_INSERT_HEAD(&pl->lru, s, lru);
-		pl->dirty += s->span.size;
+		pl->dirty += s->dirty;
 	} else
 		pl->clean += s->span.size;
 	extent_mark(s, s, MAP_TAG_FREE);
@@ -76,7 +76,7 @@ extent_link(struct pool *pl, struct extent *s)
 static void
 extent_unlink(struct pool *pl, struct extent *s)
 {
-	unsigned b = extent_bucket(s->span.size), d = s->span.dirty;
+	unsigned b = extent_bucket(s->span.size), d = s->dirty != 0;
 
 	LOCK_ASSERT(&pl->lock);
 	TAILQ_REMOVE(&pl->bucket[d][b], s, link);
@@ -84,7 +84,7 @@ extent_unlink(struct pool *pl, struct extent *s)
 		pl->mask[d][b / 64] &= ~((uint64_t)1 << (b % 64));
 	if (d) {
 		TAILQ_REMOVE(&pl->lru, s, lru);
-		pl->dirty -= s->span.size;
+		pl->dirty -= s->dirty;
 	} else
 		pl->clean -= s->span.size;
 	extent_mark(s, NULL, 0);
@@ -109,7 +109,7 @@ extent_at(struct pool *pl, const char *p)
  * the kernel: give it back.
  */
 static void
-extent_insert(struct pool *pl, char *p, size_t size, bool dirty,
+extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
     uint64_t stamp)
 {
 	struct extent *next, *prev, *s;
@@ -117,18 +117,20 @@ extent_insert(struct pool *pl, char *p, size_t size, bool dirty,
 	prev = extent_at(pl, p - MAP_GRANULE);
 	next = extent_at(pl, p + size);
 	s = NULL;
-	if (prev != NULL && prev->span.dirty == dirty && hooks_merge(pl->hooks,
+	if (prev != NULL && !prev->dirty == !dirty && hooks_merge(pl->hooks,
 	    prev->span.addr, prev->span.size, p, size, pl->ind)) {
 		extent_unlink(pl, prev);
 		p = prev->span.addr;
 		size += prev->span.size;
+		dirty += prev->dirty;
 		stamp = DSM_MIN(stamp, prev->stamp);
 		s = prev;
 	}
-	if (next != NULL && next->span.dirty == dirty && hooks_merge(pl->hooks,
+	if (next != NULL && !next->dirty == !dirty && hooks_merge(pl->hooks,
 	    p, size, next->span.addr, next->span.size, pl->ind)) {
 		extent_unlink(pl, next);
 		size += next->span.size;
+		dirty += next->dirty;
 		stamp = DSM_MIN(stamp, next->stamp);
 		if (s == NULL)
 			s = next;
@@ -145,7 +147,7 @@ extent_insert(struct pool *pl, char *p, size_t size, bool dirty,
 	s->span.owner = pl;
 	s->span.region = NULL;
 	s->span.kind = SPAN_FREE;
-	s->span.dirty = dirty;
+	s->dirty = dirty;
 	s->stamp = stamp;
 	extent_link(pl, s);
 }
@@ -190,11 +192,27 @@ pool_fit(struct pool *pl, bool dirty, size_t size, size_t align)
 	return (NULL);
 }
 
-/* Cut [p, p + size) out of a free extent; the rest stays free. */
-static bool
-extent_cut(struct pool *pl, struct extent *s, char *p, size_t size)
+/* The part of an extent's dirt that is counted as in "size" bytes of it:
+ * some, where there is any. */
+static size_t
+extent_share(size_t dirty, size_t whole, size_t size)
 {
-	size_t head = (size_t)(p - s->span.addr), tail = s->span.size - size - head;
+
+	if (dirty == 0 || dirty == whole)
+		return (DSM_MIN(dirty, size));
+	dirty = dirty / (whole >> os_page_shift) * (size >> os_page_shift);
+	return (ROUND_UP(DSM_MAX(dirty, 1u), os_page));
+}
+
+/* Cut [p, p + size) out of a free extent, and what of it is dirty; the rest
+ * stays free. */
+static bool
+extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
+    size_t *dirty)
+{
+	size_t head = (size_t)(p - s->span.addr);
+	size_t tail = s->span.size - size - head;
+	size_t was = s->dirty, whole = s->span.size;
 	struct extent *t = NULL;
 
 	if (head != 0 && tail != 0 &&
@@ -208,6 +226,7 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size)
 		return (false);
 	}
 	extent_unlink(pl, s);
+	*dirty = extent_share(was, whole, size);
 	if (t != NULL)
 		*t = *s;
 	if (tail != 0) {
@@ -215,10 +234,12 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size)
 			t = s;
 		t->span.addr = p + size;
 		t->span.size = tail;
+		t->dirty = extent_share(was, whole, tail);
 		extent_link(pl, t);
 	}
 	if (head != 0) {
 		s->span.size = head;
+		s->dirty = extent_share(was, whole, head);
 		extent_link(pl, s);
 	} else if (tail == 0) {
 		s->span.kind = SPAN_NONE;
@@ -249,14 +270,14 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 		return (false);
 	}
 	pl->mapped += unit;
-	if (pl->grow < POOL_GROW_MAX)
-		pl->grow *= 2;
+	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
+	    ROUND_DOWN(pl->mapped / 2, POOL_HUGE)));
 	extent_insert(pl, p, unit, false, 0);
 	return (true);
 }
 
 static void *
-pool_take(struct pool *pl, size_t size, size_t align, bool *zeroed)
+pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
 {
 	struct extent *s;
 	char *p;
@@ -265,34 +286,35 @@ pool_take(struct pool *pl, size_t size, size_t align, bool *zeroed)
 	    (s = pool_fit(pl, false, size, align)) == NULL)
 		return (NULL);
 	p = extent_fit(s, size, align);
-	*zeroed = !s->span.dirty;
-	return (extent_cut(pl, s, p, size) ? p : NULL);
+	return (extent_cut(pl, s, p, size, dirty) ? p : NULL);
 }
 
 void *
-pool_alloc(struct pool *pl, size_t size, size_t align, bool *zeroed)
+pool_alloc(struct pool *pl, size_t size, size_t align, size_t *dirty)
 {
 	void *p;
 
 	lock_take(&pl->lock);
-	if ((p = pool_take(pl, size, align, zeroed)) == NULL &&
+	if ((p = pool_take(pl, size, align, dirty)) == NULL &&
 	    pool_grow(pl, size, align))
-		p = pool_take(pl, size, align, zeroed);
+		p = pool_take(pl, size, align, dirty);
 	lock_drop(&pl->lock);
 	return (p);
 }
 
 void
-pool_free(struct pool *pl, void *p, size_t size, bool dirty, uint64_t now)
+pool_free(struct pool *pl, void *p, size_t size, size_t dirty, uint64_t now)
 {
 
 	lock_take(&pl->lock);
+	pl->youngest = DSM_MAX(pl->youngest, now);
 	extent_insert(pl, p, size, dirty, now);
 	lock_drop(&pl->lock);
 }
 
 bool
-pool_extend(struct pool *pl, void *p, size_t size, size_t more, bool *zeroed)
+pool_extend(struct pool *pl, void *p, size_t size, size_t more,
+    size_t *dirty)
 {
 	char *end = (char *)p + size;
 	struct extent *s;
@@ -301,10 +323,8 @@ pool_extend(struct pool *pl, void *p, size_t size, size_t more, bool *zeroed)
 	lock_take(&pl->lock);
 	s = extent_at(pl, end);
 	if (s != NULL && s->span.addr == end && s->span.size >= more &&
-	    hooks_movable(pl->hooks)) {
-		*zeroed = !s->span.dirty;
-		ok = extent_cut(pl, s, end, more);
-	}
+	    hooks_movable(pl->hooks))
+		ok = extent_cut(pl, s, end, more, dirty);
 	lock_drop(&pl->lock);
 	return (ok);
 }
@@ -318,22 +338,10 @@ pool_forget(struct pool *pl, size_t size)
 	lock_drop(&pl->lock);
 }
 
-uint64_t
-pool_oldest(struct pool *pl)
-{
-	uint64_t t = UINT64_MAX;
-
-	lock_take(&pl->lock);
-	if (!TAILQ_EMPTY(&pl->lru))
-		t = TAILQ_FIRST(&pl->lru)->stamp;
-	lock_drop(&pl->lock);
-	return (t);
-}
-
 /* Take the extents that are due out of the pool, to purge them unlocked. */
 static unsigned
 pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,
-    unsigned max)
+    size_t *dirty, unsigned max)
 {
 	struct extent *s;
 	unsigned n = 0;
@@ -341,7 +349,8 @@ pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,
 	while (n < max && (s = TAILQ_FIRST(&pl->lru)) != NULL &&
 	    (s->stamp < before || pl->dirty > keep)) {
 		r[n].addr = s->span.addr;
-		r[n++].len = s->span.size;
+		r[n].len = s->span.size;
+		dirty[n++] = s->dirty;
 		extent_unlink(pl, s);
 		s->span.kind = SPAN_NONE;
 		base_free(BASE_SPAN, s, sizeof(*s));
@@ -353,12 +362,12 @@ size_t
 pool_purge(struct pool *pl, uint64_t before, size_t keep)
 {
 	struct os_range r[OS_PURGE_MAX];
+	size_t bytes = 0, dirty[OS_PURGE_MAX];
 	unsigned done, i, n;
-	size_t bytes = 0;
 
 	do {
 		lock_take(&pl->lock);
-		n = pool_due(pl, before, keep, r, NITEMS(r));
+		n = pool_due(pl, before, keep, r, dirty, NITEMS(r));
 		lock_drop(&pl->lock);
 		if (n == 0)
 			break;
@@ -367,13 +376,14 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep)
 		pl->npurge++;
 		for (i = 0; i < n; i++) {
 			/* What could not be purged (locked memory) counts as
-			 * young again, so that this ends. */
-			extent_insert(pl, r[i].addr, r[i].len, i >= done,
-			    UINT64_MAX);
-			if (i < done)
-				bytes += r[i].len;
+			 * young again. */
+			extent_insert(pl, r[i].addr, r[i].len,
+			    i < done ? 0 : dirty[i], pl->youngest);
+			if (i < done) {
+				bytes += dirty[i];
+				pl->purged += dirty[i];
+			}
 		}
-		pl->purged += bytes;
 		lock_drop(&pl->lock);
 	} while (done == n && n == NITEMS(r));
 	return (bytes);

@@ -8,8 +8,8 @@
  * pool: address space between the hooks and those who cut it up.
  *
  * Theory of operation.  A pool is a set of free extents, runs of whole pages
- * of any length, each either dirty (written to and not given back) or clean
- * (reads as zero).  Regions and blocks above half a region are taken from it
+ * of any length, each either dirty (some of it was written to and not given
+ * back: about how much is known, not where) or clean (reads as zero).  Regions and blocks above half a region are taken from it
  * and go back to it whole, so pages flow between arenas, between threads
  * that come and go, and between small and large uses.  Neighbours of one
  * state join: a free extent's first and last granule carry a map word with
@@ -18,8 +18,8 @@
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
  * first, or purged in order of age (clean).  Best fit by size class, dirty
  * before clean.  Address space is kept until the process ends; what a pool
- * maps at a time grows from 1 MiB to 64 MiB and shrinks when the system
- * refuses.
+ * maps at a time is half of what it has, 1 MiB to 64 MiB, and less when the
+ * system refuses.
  *
  * Locks: the pool's, below an arena's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held.  Failure: NULL.
@@ -50,6 +50,7 @@ struct pool {
 	struct extent_list bucket[2][POOL_BUCKETS];	/* [dirty] */
 	uint64_t	 mask[2][(POOL_BUCKETS + 63) / 64];
 	struct extent_list lru;		/* dirty extents, oldest first */
+	uint64_t	 youngest;	/* when the last one was freed */
 	size_t		 grow;		/* next mapping's bytes */
 	/* Written under the lock, read by anyone. */
 	size_t		 mapped;
@@ -60,18 +61,17 @@ struct pool {
 };
 
 void	 pool_init(struct pool *, struct hooks *, unsigned ind);
-void	*pool_alloc(struct pool *, size_t size, size_t align, bool *zeroed);
-void	 pool_free(struct pool *, void *, size_t size, bool dirty,
+/* *dirty: about how many bytes of it have memory; 0: it reads as zero. */
+void	*pool_alloc(struct pool *, size_t size, size_t align, size_t *dirty);
+void	 pool_free(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
 /* Take the "more" bytes behind [p, p + size) too, if they are free. */
 bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
-	    bool *zeroed);
+	    size_t *dirty);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, size_t size);
 /* Purge dirty extents freed before "before", and older ones until at most
  * "keep" dirty bytes are left; how many bytes were purged. */
 size_t	 pool_purge(struct pool *, uint64_t before, size_t keep);
-/* When the oldest dirty extent was freed; UINT64_MAX when none. */
-uint64_t pool_oldest(struct pool *);
 
 #endif /* !_DSM_POOL_H_ */

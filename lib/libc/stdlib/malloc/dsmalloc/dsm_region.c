@@ -96,7 +96,7 @@ region_new(struct regions *rs)
 {
 	size_t align = REGION_BYTES, size = REGION_BYTES;
 	struct region *r;
-	bool zeroed;
+	size_t dirty;
 
 	LOCK_ASSERT(&rs->lock);
 	if ((r = base_alloc(BASE_REGION, sizeof(*r))) == NULL)
@@ -106,7 +106,7 @@ region_new(struct regions *rs)
 		align = os_page;
 	}
 	memset(r, 0, sizeof(*r));
-	r->addr = pool_alloc(rs->pool, size, align, &zeroed);
+	r->addr = pool_alloc(rs->pool, size, align, &dirty);
 	if (r->addr == NULL) {
 		base_free(BASE_REGION, r, sizeof(*r));
 		return (NULL);
@@ -115,9 +115,12 @@ region_new(struct regions *rs)
 	r->pass = rs->pass;
 	r->npages = (uint16_t)(size >> os_page_shift);
 	r->longest = r->npages;
-	if (!zeroed) {
+	if (dirty != 0) {
+		/* Where is not known: all may be, and what is not counts as
+		 * fresh here, since it won't when it is taken. */
 		bits_set(r->touched, 0, r->npages);
 		r->ndirty = r->npages;
+		rs->fresh += r->npages - (dirty >> os_page_shift);
 	}
 	rs->pages += r->npages;
 	rs->dirty += r->ndirty;
@@ -138,27 +141,34 @@ region_delete(struct region *r, uint64_t now)
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
 	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
-	    r->ndirty != 0, now);
+	    (size_t)r->ndirty << os_page_shift, now);
 	base_free(BASE_REGION, r, sizeof(*r));
 }
 
-/* The region whose longest run fits n pages tightest. */
+/*
+ * The region whose longest run fits n pages tightest; among the first few
+ * of those one that has as many dirty pages.
+ */
 static struct region *
 region_fit(struct regions *rs, unsigned n)
 {
+	struct region *fit = NULL, *r;
 	unsigned b = bits_quarter(n), tries = REGION_TRIES;
-	struct region *r;
 	uint64_t m;
 
-	LIST_FOREACH(r, &rs->bucket[b], link) {
-		if (r->longest >= n)
-			return (r);
-		if (--tries == 0)
+	for (m = rs->mask & ~(uint64_t)0 << b; m != 0; m &= m - 1) {
+		LIST_FOREACH(r, &rs->bucket[__builtin_ctzll(m)], link) {
+			if (r->longest >= n && r->ndirty >= n)
+				return (r);
+			if (r->longest >= n && fit == NULL)
+				fit = r;
+			if (--tries == 0)
+				return (fit);
+		}
+		if (rs->dirty < n)
 			break;
 	}
-	m = rs->mask & (~(uint64_t)1 << b);
-	return (m == 0 ? NULL :
-	    LIST_FIRST(&rs->bucket[__builtin_ctzll(m)]));
+	return (fit);
 }
 
 /* Take pages [page, page + n) of a region; true when they read as zero. */
@@ -180,22 +190,51 @@ region_take(struct region *r, unsigned page, unsigned n)
 	return (dirty == 0);
 }
 
-/* The lowest run of at least n pages, and how long it is. */
+/* The lowest run of n set bits; npages when there is none. */
 static unsigned
-region_search(const struct region *r, unsigned n, unsigned *len)
+region_search(const struct region *r, const uint64_t *map, unsigned n)
 {
 	unsigned end, start = 0;
 
 	for (;;) {
-		start = bits_next_clear(r->used, start, r->npages);
-		end = bits_next_set(r->used, start, r->npages);
-		if (end - start >= n)
+		start = bits_next_set(map, start, r->npages);
+		end = bits_next_clear(map, start, r->npages);
+		if (end - start >= n || start == r->npages)
 			break;
-		DSM_ASSERT(end < r->npages);
 		start = end;
 	}
-	*len = end - start;
 	return (start);
+}
+
+/* Where n pages are taken: the lowest dirty ones, since they have memory,
+ * else the lowest. */
+static unsigned
+region_place(const struct region *r, unsigned n)
+{
+	uint64_t map[REGION_WORDS];
+	unsigned i, start = r->npages;
+
+	if (r->ndirty >= n) {
+		for (i = 0; i < REGION_WORDS; i++)
+			map[i] = r->touched[i] & ~r->used[i];
+		start = region_search(r, map, n);
+	}
+	if (start == r->npages) {
+		for (i = 0; i < REGION_WORDS; i++)
+			map[i] = ~r->used[i];
+		start = region_search(r, map, n);
+	}
+	DSM_ASSERT(start < r->npages);
+	return (start);
+}
+
+/* The length of the free run that a page is in. */
+static unsigned
+region_run(const struct region *r, unsigned page)
+{
+
+	return (bits_next_set(r->used, page, r->npages) -
+	    bits_run_start(r->used, page));
 }
 
 void *
@@ -212,7 +251,8 @@ region_alloc(struct regions *rs, size_t size, struct region **rp,
 		lock_drop(&rs->lock);
 		return (NULL);
 	}
-	start = region_search(r, n, &len);
+	start = region_place(r, n);
+	len = region_run(r, start);
 	*zeroed = region_take(r, start, n);
 	if (len == r->longest)
 		region_set_longest(r, region_find_longest(r));

@@ -79,7 +79,8 @@ struct regions {
 	size_t		 pages;
 	size_t		 used;
 	size_t		 dirty;
-	size_t		 fresh;		/* taken untouched since last asked */
+	size_t		 fresh;		/* pages taken untouched since last asked;
+					   atomic, blocks from the pool add */
 	uint64_t	 npurge;
 	uint64_t	 purged;	/* bytes */
 };
@@ -98,5 +99,13 @@ bool	 region_extend(struct region *, unsigned page, size_t osize,
  * are purged or somewhat more.  Bytes purged. */
 size_t	 regions_purge(struct regions *, bool everything, size_t limit);
 bool	 region_valid(const struct region *);	/* for assertions */
+
+/* Bytes were taken from the pool that had no memory yet. */
+static inline void
+regions_fresh(struct regions *rs, size_t bytes)
+{
+
+	(void)add_rlx(&rs->fresh, bytes >> os_page_shift);
+}
 
 #endif /* !_DSM_REGION_H_ */

@@ -37,7 +37,6 @@ struct span {
 	uint16_t	 page;		/* first page in the region */
 	uint8_t		 class;		/* of a slab */
 	uint8_t		 kind;		/* enum span_kind; atomic for checks */
-	bool		 dirty;		/* a free extent was written to */
 };
 
 /* A large block, or a free extent. */
@@ -46,6 +45,7 @@ struct extent {
 	/* Under the lock of the list that the extent is on. */
 	TAILQ_ENTRY(extent) link;	/* pool bucket, or stock */
 	TAILQ_ENTRY(extent) lru;	/* a pool's dirty extents by age */
+	size_t		 dirty;		/* bytes written to, about; 0: clean */
 	uint64_t	 stamp;		/* when it was freed, ms */
 };
 

@@ -419,7 +419,7 @@ stats_json_general(const struct print_sink *to)
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
 	    "\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
 	    "\"bin\":[", arena_count(),
-	    (long long)arena_decay_ms_get(MALLCTL_ARENAS_ALL), STATS_QUANTUM,
+	    (long long)arena_decay_ms_get(), STATS_QUANTUM,
 	    os_page, SIZE_SMALL_MAX, SIZE_NCLASSES - 1);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		print_to(to, "%s{\"size\":%u,\"nregs\":%u,\"slab_size\":%u}",
