@@ -369,6 +369,9 @@ cache_malloc(struct cache *c, unsigned class)
 	void *p;
 
 	if (e->count <= 0) {
+		/* Below zero it has counted this request, perhaps twice, as
+		 * the end of this function does. */
+		e->count = 0;
 		cache_fold(c, class);
 		if (--c->skip <= 0)
 			cache_tick(c);

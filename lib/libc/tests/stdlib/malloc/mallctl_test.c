@@ -306,6 +306,52 @@ ATF_TC_BODY(message_default, tc)
 	ATF_CHECK(len > 100);
 }
 
+/* A figure, fresh. */
+static uint64_t
+figure(const char *name)
+{
+	uint64_t v;
+	size_t len;
+
+	v = 0;
+	len = sizeof(v);
+	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &v, &len, NULL, 0), "%s", name);
+	return (v);
+}
+
+ATF_TC(requests);
+ATF_TC_HEAD(requests, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Requests are counted, each once");
+}
+ATF_TC_BODY(requests, tc)
+{
+	char name[80];
+	uint64_t before;
+	size_t len, size;
+	unsigned int bin, i;
+	void *p;
+
+	for (bin = 0, size = 0; size != 1024; bin++) {
+		(void)snprintf(name, sizeof(name), "arenas.bin.%u.size", bin);
+		len = sizeof(size);
+		ATF_REQUIRE_EQ(0, mallctl(name, &size, &len, NULL, 0));
+	}
+	(void)snprintf(name, sizeof(name),
+	    "stats.arenas.%u.bins.%u.nrequests", MALLCTL_ARENAS_ALL, bin - 1);
+	before = figure(name);
+	for (i = 0; i < 10000; i++)
+		free(hidep(malloc(hide(1024))));
+	ATF_CHECK_EQ(10000, figure(name) - before);
+	before = figure(name);
+	for (i = 0; i < 10000; i++) {
+		ATF_REQUIRE_EQ(0, posix_memalign(&p, 16, hide(1024)));
+		free(p);
+	}
+	ATF_CHECK_EQ(10000, figure(name) - before);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -318,6 +364,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, stats_print);
 	ATF_TP_ADD_TC(tp, message);
 	ATF_TP_ADD_TC(tp, message_default);
+	ATF_TP_ADD_TC(tp, requests);
 
 	return (atf_no_error());
 }
