@@ -275,11 +275,13 @@ large_move(struct extent *e, size_t nsize)
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &zeroed)) == NULL)
 		return (NULL);
+	/* Before the old place is gone: then it may be another thread's. */
+	map_set_one(e->span.addr, NULL, 0);
 	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
+		map_set_one(e->span.addr, e, 0);
 		pool_free(pl, p, nsize, !zeroed, 0);
 		return (NULL);
 	}
-	map_set_one(e->span.addr, NULL, 0);
 	pool_forget(pl, osize);
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;
