@@ -370,10 +370,11 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep)
 			 * young again, so that this ends. */
 			extent_insert(pl, r[i].addr, r[i].len, i >= done,
 			    UINT64_MAX);
-			if (i < done)
+			if (i < done) {
 				bytes += r[i].len;
+				pl->purged += r[i].len;
+			}
 		}
-		pl->purged += bytes;
 		lock_drop(&pl->lock);
 	} while (done == n && n == NITEMS(r));
 	return (bytes);
