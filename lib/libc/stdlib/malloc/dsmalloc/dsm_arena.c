@@ -239,26 +239,23 @@ arena_active(const struct arena *a)
 static void
 arena_pass(struct arena *a, bool everything, uint64_t now)
 {
-	int64_t ms = load_rlx(&a->decay.ms);
-	uint64_t before;
+	uint64_t before = everything ? DECAY_NEVER :
+	    decay_before(&a->decay, now);
 
-	before = everything || ms < 0 ? now + 1 :
-	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
 	arena_collect(a, now);
+	if (before == 0)
+		return;
 	(void)large_drain(&a->large, before, now);
 	(void)arena_purge_slabs(a, now);
-	(void)regions_purge(&a->regions, everything || ms == 0, SIZE_MAX);
+	(void)regions_purge(&a->regions, before == DECAY_NEVER, SIZE_MAX);
 }
 
 static void
 pool_pass(bool everything, uint64_t now)
 {
-	int64_t ms = load_rlx(&pool_decay.ms);
-	uint64_t before;
 
-	before = everything || ms < 0 ? DECAY_NEVER :
-	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
-	(void)pool_purge(&arena_pool, before, SIZE_MAX);
+	(void)pool_purge(&arena_pool, everything ? DECAY_NEVER :
+	    decay_before(&pool_decay, now), SIZE_MAX);
 }
 
 static bool
@@ -287,6 +284,9 @@ arena_tick(uint64_t now)
 		}
 		decay_lower(load_rlx(&a->decay.next));
 	}
+	/* What the arenas let go of is the pool's now. */
+	if (load_rlx(&arena_pool.dirty) != 0)
+		decay_arm(&pool_decay, now);
 	if (decay_begin(&pool_decay, now)) {
 		pool_pass(false, now);
 		decay_end(&pool_decay, load_rlx(&arena_pool.dirty) != 0, now);

@@ -15,6 +15,10 @@
 
 #include "malloc_test_subr.h"
 
+#define	STRINGIFY_(x)	#x
+#define	STRINGIFY(x)	STRINGIFY_(x)
+#define	ALL		STRINGIFY(MALLCTL_ARENAS_ALL)
+
 ATF_TC(version);
 ATF_TC_HEAD(version, tc)
 {
@@ -352,6 +356,79 @@ ATF_TC_BODY(requests, tc)
 	ATF_CHECK_EQ(10000, figure(name) - before);
 }
 
+ATF_TC(purge);
+ATF_TC_HEAD(purge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A purge gives all dirty pages back, "
+	    "and counts them");
+}
+ATF_TC_BODY(purge, tc)
+{
+	static void *p[300];
+	uint64_t before, dirty;
+	ssize_t never;
+	size_t i;
+
+	never = -1;
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &never,
+	    sizeof(never)));
+	/* More extents than one system call purges, with a gap between. */
+	for (i = 0; i < nitems(p); i++) {
+		p[i] = malloc((2 << 20) + 65536);
+		ATF_REQUIRE(p[i] != NULL);
+		memset(p[i], 1, 1);
+	}
+	for (i = 0; i < nitems(p); i += 2)
+		free(p[i]);
+	dirty = figure("stats.arenas." ALL ".pdirty");
+	before = figure("stats.arenas." ALL
+	    ".dirty_purged");
+	ATF_CHECK(dirty > 10000);
+	/* What never decays is left alone by a decay pass. */
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
+	    ".decay", NULL, NULL, NULL, 0));
+	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	    ALL ".pdirty"));
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
+	    ".purge", NULL, NULL, NULL, 0));
+	ATF_CHECK_EQ(0, figure("stats.arenas." ALL
+	    ".pdirty"));
+	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	    ALL ".dirty_purged") - before);
+	for (i = 1; i < nitems(p); i += 2)
+		free(p[i]);
+}
+
+ATF_TC(decay_now);
+ATF_TC_HEAD(decay_now, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With a decay time of 0 nothing stays "
+	    "dirty");
+}
+ATF_TC_BODY(decay_now, tc)
+{
+	static const size_t sizes[] = { 100000, 1500000, 5000000 };
+	ssize_t zero;
+	size_t i;
+	void *p;
+
+	zero = 0;
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &zero,
+	    sizeof(zero)));
+	for (i = 0; i < nitems(sizes); i++) {
+		p = malloc(sizes[i]);
+		ATF_REQUIRE(p != NULL);
+		memset(p, 1, sizes[i]);
+		free(p);
+		ATF_CHECK_EQ_MSG(0, figure("stats.arenas."
+		    ALL ".pdirty"), "%zu", sizes[i]);
+		ATF_CHECK_MSG(figure("stats.active") < sizes[i] + 1000000,
+		    "%zu", sizes[i]);
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -365,6 +442,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, message);
 	ATF_TP_ADD_TC(tp, message_default);
 	ATF_TP_ADD_TC(tp, requests);
+	ATF_TP_ADD_TC(tp, purge);
+	ATF_TP_ADD_TC(tp, decay_now);
 
 	return (atf_no_error());
 }
