@@ -97,8 +97,10 @@ chunk_close(struct chunk *c)
 	base_used -= c->bump;
 	if (c->listed)
 		LIST_REMOVE(c, link);
-	(void)os_purge_forced(c, CHUNK_BYTES);
-	memset(c, 0, sizeof(*c));
+	/* Another type's objects come next, and they want zeroes: locked
+	 * memory is not given back. */
+	memset(c, 0, os_purge_forced(c, CHUNK_BYTES) ? sizeof(*c) :
+	    CHUNK_BYTES);
 	LIST_INSERT_HEAD(&base_idle, c, link);
 }
 
