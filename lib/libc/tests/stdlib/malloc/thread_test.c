@@ -526,13 +526,14 @@ some_of_all(void *arg)
 	size_t i;
 	void *p;
 
-	(void)arg;
 	for (i = 0; i < 2000; i++) {
 		if ((p = malloc(hide(i))) == NULL)
 			return ((void *)1);
 		memset(p, 1, i);
 		free(p);
 	}
+	/* All at a time, so that each has a cache of its own. */
+	(void)pthread_barrier_wait(arg);
 	return (NULL);
 }
 
@@ -547,6 +548,7 @@ ATF_TC_BODY(locked_memory, tc)
 {
 #ifdef MCL_ONFAULT
 	static void *p[3000];
+	pthread_barrier_t all;
 	pthread_t t[40];
 	void *r;
 	size_t i;
@@ -561,9 +563,10 @@ ATF_TC_BODY(locked_memory, tc)
 		atf_tc_skip("mlockall: %s", strerror(errno));
 	for (i = 0; i < nitems(p); i++)
 		free(p[i]);
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&all, NULL, nitems(t)));
 	for (i = 0; i < nitems(t); i++)
 		ATF_REQUIRE_EQ(0, pthread_create(&t[i], NULL, some_of_all,
-		    NULL));
+		    &all));
 	for (i = 0; i < nitems(t); i++) {
 		ATF_REQUIRE_EQ(0, pthread_join(t[i], &r));
 		ATF_CHECK(r == NULL);
