@@ -159,7 +159,10 @@ void
 arena_unbind(struct arena *a)
 {
 
-	__atomic_fetch_sub(&a->nthreads, 1, __ATOMIC_SEQ_CST);
+	sub_rlx(&a->nthreads, 1);
+	/* A pusher stores to an inbox, then loads this count; we look at the
+	 * inboxes next. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* A bin is set up at its first use: an unused one costs no memory. */
