@@ -494,16 +494,18 @@ arena_stats_add(struct arena *a, struct stats_arena *st)
 	size_t dirty, pages, used;
 	unsigned c;
 
-	pages = load_rlx(&a->regions.pages) << os_page_shift;
-	used = load_rlx(&a->regions.used) << os_page_shift;
+	/* They change while they are read: what is taken off is read first. */
 	dirty = arena_dirty(a);
+	used = load_acq(&a->regions.used) << os_page_shift;
+	pages = load_rlx(&a->regions.pages) << os_page_shift;
 	st->mapped += pages + load_rlx(&a->large.direct);
 	st->active += arena_active(a);
 	st->dirty += dirty;
-	st->retained += pages - used - DSM_MIN(dirty, pages - used);
+	pages -= DSM_MIN(pages, used);
+	st->retained += pages - DSM_MIN(dirty, pages);
 	st->large += load_rlx(&a->large.bytes);
+	st->large_ndalloc += load_acq(&a->large.ndalloc);
 	st->large_nmalloc += load_rlx(&a->large.nmalloc);
-	st->large_ndalloc += load_rlx(&a->large.ndalloc);
 	st->npurge += load_rlx(&a->regions.npurge);
 	st->purged += load_rlx(&a->regions.purged);
 	st->nthreads += load_rlx(&a->nthreads);
