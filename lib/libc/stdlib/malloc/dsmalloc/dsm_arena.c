@@ -41,7 +41,8 @@
  *	map		making a leaf
  *	base		metadata
  * No system call but mmap is made under a lock above base, no purge under
- * any, and no callback of the program's under any.
+ * any, and no callback of the program's under any but malloc_message() on
+ * the way to abort(), which no lock stops then (lock_die()).
  *
  * Fork.  Slow paths run inside a gate (dsm_cache.c); the forker closes it
  * and waits, so that at fork no lock is held and no list is half changed.
