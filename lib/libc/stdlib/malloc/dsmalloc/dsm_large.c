@@ -270,15 +270,21 @@ large_move(struct extent *e, size_t nsize)
 	struct pool *pl = l->regions->pool;
 	size_t osize = e->span.size;
 	bool zeroed;
-	char *p;
+	char *p, *q;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &zeroed)) == NULL)
 		return (NULL);
 	/* Before the old place is gone: then it may be another thread's. */
 	map_set_one(e->span.addr, NULL, 0);
-	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
+	q = os_remap(e->span.addr, osize, osize, p);
+	if (q != p) {
 		map_set_one(e->span.addr, e, 0);
+		if (q == OS_LOST) {
+			pool_forget(pl, osize);
+			p += osize;
+			nsize -= osize;
+		}
 		pool_free(pl, p, nsize, !zeroed, 0);
 		return (NULL);
 	}
