@@ -237,8 +237,8 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 	size_t unit = DSM_MAX(pl->grow, ROUND_UP(size, os_page));
 	char *p;
 
-	align = DSM_MAX(align, unit >= POOL_HUGE ? POOL_HUGE : os_page);
-	while ((p = hooks_alloc(pl->hooks, unit, align, pl->ind)) == NULL) {
+	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
+	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {
 		if (unit == size)
 			return (false);
 		unit = DSM_MAX(size, ROUND_DOWN(unit / 2, os_page));
@@ -316,18 +316,6 @@ pool_forget(struct pool *pl, size_t size)
 	lock_take(&pl->lock);
 	pl->mapped -= size;
 	lock_drop(&pl->lock);
-}
-
-uint64_t
-pool_oldest(struct pool *pl)
-{
-	uint64_t t = UINT64_MAX;
-
-	lock_take(&pl->lock);
-	if (!TAILQ_EMPTY(&pl->lru))
-		t = TAILQ_FIRST(&pl->lru)->stamp;
-	lock_drop(&pl->lock);
-	return (t);
 }
 
 /* Take the extents that are due out of the pool, to purge them unlocked. */

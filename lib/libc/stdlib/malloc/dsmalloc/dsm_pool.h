@@ -71,7 +71,5 @@ void	 pool_forget(struct pool *, size_t size);
 /* Purge dirty extents freed before "before", and older ones until at most
  * "keep" dirty bytes are left; how many bytes were purged. */
 size_t	 pool_purge(struct pool *, uint64_t before, size_t keep);
-/* When the oldest dirty extent was freed; UINT64_MAX when none. */
-uint64_t pool_oldest(struct pool *);
 
 #endif /* !_DSM_POOL_H_ */
