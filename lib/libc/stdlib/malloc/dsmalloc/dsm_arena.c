@@ -470,26 +470,6 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 }
 
 static void
-arena_stats_bin(struct bin *b, unsigned class, struct stats_arena *st)
-{
-	struct stats_bin *sb = &st->bins[class];
-	size_t out;
-
-	lock_take(&b->lock);
-	sb->nmalloc += b->nmalloc;
-	sb->ndalloc += b->ndalloc;
-	sb->nrequests += b->nrequests;
-	sb->nfills += b->nfills;
-	sb->nflushes += b->nflushes;
-	sb->nslabs += b->nslabs;
-	sb->curslabs += b->curslabs;
-	out = b->nmalloc - b->ndalloc;
-	sb->curregs += out;
-	st->small += out * size_info[class].size;
-	lock_drop(&b->lock);
-}
-
-static void
 arena_stats_add(struct arena *a, struct stats_arena *st)
 {
 	size_t dirty, pages, used;
@@ -512,7 +492,8 @@ arena_stats_add(struct arena *a, struct stats_arena *st)
 	st->nthreads += load_rlx(&a->nthreads);
 	for (c = 1; c < SIZE_NCLASSES; c++)
 		if (load_acq(&a->bins[c].regions) != NULL)
-			arena_stats_bin(&a->bins[c], c, st);
+			st->small += bin_stats(&a->bins[c], &st->bins[c]) *
+			    size_info[c].size;
 }
 
 /* What the pool holds belongs to no arena but to all of them. */

@@ -400,6 +400,25 @@ bin_requests(struct bin *b, uint64_t n)
 	bin_unlock(b, 0);
 }
 
+size_t
+bin_stats(struct bin *b, struct stats_bin *st)
+{
+	size_t out;
+
+	lock_take(&b->lock);
+	st->nmalloc += b->nmalloc;
+	st->ndalloc += b->ndalloc;
+	st->nrequests += b->nrequests;
+	st->nfills += b->nfills;
+	st->nflushes += b->nflushes;
+	st->nslabs += b->nslabs;
+	st->curslabs += b->curslabs;
+	out = b->nmalloc - b->ndalloc;
+	st->curregs += out;
+	bin_unlock(b, 0);
+	return (out);
+}
+
 bool
 bin_valid(struct bin *b)
 {
