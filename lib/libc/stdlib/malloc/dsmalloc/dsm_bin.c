@@ -5,6 +5,7 @@
  */
 
 #include "dsm_bin.h"
+#include "dsm_decay.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
 
@@ -195,7 +196,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	struct slab *s;
 
 	lock_take(&b->lock);
-	bin_drain(b, 0);
+	bin_drain(b, load_rlx(&decay_clock));
 	while (got < n) {
 		if ((s = b->current) == NULL || s->nfree == 0) {
 			if ((s = bin_next(b, got < BIN_ENOUGH(n) || got == 0))
@@ -209,7 +210,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	}
 	b->nmalloc += got;
 	b->nfills++;
-	bin_unlock(b, 0);
+	bin_unlock(b, load_rlx(&decay_clock));
 	return (got);
 }
 
@@ -397,7 +398,7 @@ bin_requests(struct bin *b, uint64_t n)
 
 	lock_take(&b->lock);
 	b->nrequests += n;
-	bin_unlock(b, 0);
+	bin_unlock(b, load_rlx(&decay_clock));
 }
 
 size_t
@@ -415,7 +416,7 @@ bin_stats(struct bin *b, struct stats_bin *st)
 	st->curslabs += b->curslabs;
 	out = b->nmalloc - b->ndalloc;
 	st->curregs += out;
-	bin_unlock(b, 0);
+	bin_unlock(b, load_rlx(&decay_clock));
 	return (out);
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "dsm_base.h"
+#include "dsm_decay.h"
 #include "dsm_large.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
@@ -285,7 +286,7 @@ large_move(struct extent *e, size_t nsize)
 			p += osize;
 			nsize -= osize;
 		}
-		pool_free(pl, p, nsize, !zeroed, 0);
+		pool_free(pl, p, nsize, !zeroed, load_rlx(&decay_clock));
 		return (NULL);
 	}
 	pool_forget(pl, osize);
