@@ -45,7 +45,8 @@
  *	map		making a leaf
  *	base		metadata
  * No system call but mmap is made under a lock above base, no purge under
- * any, and no callback of the program's under any.
+ * any, and no callback of the program's under any but malloc_message() on
+ * the way to abort(), which no lock stops then (lock_die()).
  *
  * Fork.  Slow paths run inside a gate (dsm_cache.c); the forker closes it
  * and waits, so that at fork no lock is held and no list is half changed.
@@ -182,7 +183,10 @@ void
 arena_unbind(struct arena *a)
 {
 
-	__atomic_fetch_sub(&a->nthreads, 1, __ATOMIC_SEQ_CST);
+	sub_rlx(&a->nthreads, 1);
+	/* A pusher stores to an inbox, then loads this count; we look at the
+	 * inboxes next. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* A bin is set up at its first use: an unused one costs no memory. */
@@ -285,24 +289,26 @@ set_fade(void)
 static void
 set_pass(bool everything, uint64_t now)
 {
-	int64_t ms = load_rlx(&arena_set.decay.ms);
+	uint64_t before = everything ? DECAY_NEVER :
+	    decay_before(&arena_set.decay, now);
 	struct arena *a;
-	uint64_t before;
 	unsigned i;
 
-	everything |= ms <= 0;
-	before = everything ? DECAY_NEVER :
-	    now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES);
 	for (i = 0; i < arena_auto; i++) {
 		if ((a = arena_get(i)) == NULL)
 			continue;
 		arena_collect(a, now);
+		if (before == 0)
+			continue;
 		(void)large_drain(&a->large, before, now);
 		(void)arena_purge_slabs(a, now);
 	}
-	(void)regions_purge(&arena_set.regions, everything, SIZE_MAX);
-	(void)pool_purge(&arena_set.pool, before, SIZE_MAX);
 	set_fade();
+	if (before == 0)
+		return;
+	(void)regions_purge(&arena_set.regions, before == DECAY_NEVER,
+	    SIZE_MAX);
+	(void)pool_purge(&arena_set.pool, before, SIZE_MAX);
 }
 
 static bool
@@ -483,26 +489,6 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 }
 
 static void
-arena_stats_bin(struct bin *b, unsigned class, struct stats_arena *st)
-{
-	struct stats_bin *sb = &st->bins[class];
-	size_t out;
-
-	lock_take(&b->lock);
-	sb->nmalloc += b->nmalloc;
-	sb->ndalloc += b->ndalloc;
-	sb->nrequests += b->nrequests;
-	sb->nfills += b->nfills;
-	sb->nflushes += b->nflushes;
-	sb->nslabs += b->nslabs;
-	sb->curslabs += b->curslabs;
-	out = b->nmalloc - b->ndalloc;
-	sb->curregs += out;
-	st->small += out * size_info[class].size;
-	lock_drop(&b->lock);
-}
-
-static void
 arena_stats_add(struct arena *a, struct stats_arena *st)
 {
 	size_t active, out;
@@ -512,12 +498,13 @@ arena_stats_add(struct arena *a, struct stats_arena *st)
 	st->mapped += active;
 	st->active += active;
 	st->large += load_rlx(&a->large.bytes);
+	st->large_ndalloc += load_acq(&a->large.ndalloc);
 	st->large_nmalloc += load_rlx(&a->large.nmalloc);
-	st->large_ndalloc += load_rlx(&a->large.ndalloc);
 	st->nthreads += load_rlx(&a->nthreads);
 	for (c = 1; c < SIZE_NCLASSES; c++)
 		if (load_acq(&a->bins[c].regions) != NULL)
-			arena_stats_bin(&a->bins[c], c, st);
+			st->small += bin_stats(&a->bins[c], &st->bins[c]) *
+			    size_info[c].size;
 }
 
 /* The pages that the arenas of a set share count as the first one's. */

@@ -97,8 +97,10 @@ chunk_close(struct chunk *c)
 	base_used -= c->bump;
 	if (c->listed)
 		LIST_REMOVE(c, link);
-	(void)os_purge_forced(c, CHUNK_BYTES);
-	memset(c, 0, sizeof(*c));
+	/* Another type's objects come next, and they want zeroes: locked
+	 * memory is not given back. */
+	memset(c, 0, os_purge_forced(c, CHUNK_BYTES) ? sizeof(*c) :
+	    CHUNK_BYTES);
 	LIST_INSERT_HEAD(&base_idle, c, link);
 }
 
@@ -129,6 +131,15 @@ chunk_take(struct chunk *c)
 	return (p);
 }
 
+static void
+base_count(size_t more)
+{
+
+	lock_take(&base_lock);
+	base_used += more;
+	lock_drop(&base_lock);
+}
+
 static void *
 base_alloc_own(size_t size)
 {
@@ -136,7 +147,7 @@ base_alloc_own(size_t size)
 
 	size = ROUND_UP(size, os_page);
 	if ((p = os_map(size, os_page)) != NULL)
-		add_rlx(&base_used, size);
+		base_count(size);
 	return (p);
 }
 
@@ -170,7 +181,7 @@ base_free(enum base_type type, void *p, size_t size)
 	if (size > CHUNK_BYTES / 2) {
 		size = ROUND_UP(size, os_page);
 		os_unmap(p, size);
-		sub_rlx(&base_used, size);
+		base_count(-size);
 		return;
 	}
 	c = (struct chunk *)ROUND_DOWN((uintptr_t)p, CHUNK_BYTES);

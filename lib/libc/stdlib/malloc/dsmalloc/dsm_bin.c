@@ -5,6 +5,7 @@
  */
 
 #include "dsm_bin.h"
+#include "dsm_decay.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
 
@@ -204,7 +205,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	struct slab *s;
 
 	lock_take(&b->lock);
-	bin_drain(b, 0);
+	bin_drain(b, load_rlx(&decay_clock));
 	while (got < n) {
 		if ((s = b->current) == NULL || s->nfree == 0) {
 			if ((s = bin_next(b, got < BIN_ENOUGH(n) || got == 0))
@@ -218,7 +219,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	}
 	b->nmalloc += got;
 	b->nfills++;
-	bin_unlock(b, 0);
+	bin_unlock(b, load_rlx(&decay_clock));
 	return (got);
 }
 
@@ -437,7 +438,26 @@ bin_requests(struct bin *b, uint64_t n)
 
 	lock_take(&b->lock);
 	b->nrequests += n;
-	bin_unlock(b, 0);
+	bin_unlock(b, load_rlx(&decay_clock));
+}
+
+size_t
+bin_stats(struct bin *b, struct stats_bin *st)
+{
+	size_t out;
+
+	lock_take(&b->lock);
+	st->nmalloc += b->nmalloc;
+	st->ndalloc += b->ndalloc;
+	st->nrequests += b->nrequests;
+	st->nfills += b->nfills;
+	st->nflushes += b->nflushes;
+	st->nslabs += b->nslabs;
+	st->curslabs += b->curslabs;
+	out = b->nmalloc - b->ndalloc;
+	st->curregs += out;
+	bin_unlock(b, load_rlx(&decay_clock));
+	return (out);
 }
 
 bool

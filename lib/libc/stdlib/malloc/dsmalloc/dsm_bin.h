@@ -35,6 +35,7 @@
 #include "dsm_defs.h"
 #include "dsm_lock.h"
 #include "dsm_slab.h"
+#include "dsm_stats.h"
 
 /* Bytes freed by others that may wait before a pusher collects. */
 #define	BIN_PENDING	KIB(64)
@@ -79,6 +80,8 @@ size_t	 bin_slack(const struct bin *);
 size_t	 bin_purge(struct bin *, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);
+/* Add this bin's figures; how many of its slots are out. */
+size_t	 bin_stats(struct bin *, struct stats_bin *);
 bool	 bin_valid(struct bin *);
 
 #endif /* !_DSM_BIN_H_ */

@@ -166,7 +166,7 @@ cache_attach(void)
 	c->arena = arena_bind();
 	store_rlx(&c->inside, 1);
 	cache_self = c;
-	sub_rlx(&cache_strays, 1);
+	__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
 	if (cache_attached != NULL)
 		cache_attached(c);
 	return (c);
@@ -369,6 +369,9 @@ cache_malloc(struct cache *c, unsigned class)
 	void *p;
 
 	if (e->count <= 0) {
+		/* Below zero it has counted this request, perhaps twice, as
+		 * the end of this function does. */
+		e->count = 0;
 		cache_fold(c, class);
 		if (--c->skip <= 0)
 			cache_tick(c);
@@ -555,6 +558,15 @@ cache_threads(void)
 	return (n);
 }
 
+/* Wait until nobody is inside without a cache. */
+static void
+gate_wait_strays(void)
+{
+
+	while (load_acq(&cache_strays) != 0)
+		os_yield();
+}
+
 void
 cache_prefork(void)
 {
@@ -570,12 +582,12 @@ cache_prefork(void)
 	cache_fork_tid = os_tid();
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	/* New caches are made by strays: with none of those inside the list
-	 * is stable. */
-	while (load_acq(&cache_strays) != 0)
-		os_yield();
+	 * is stable.  An ending thread goes from its cache to the strays. */
+	gate_wait_strays();
 	SLIST_FOREACH(c, &cache_all, all)
 		while (c != cache_self && load_acq(&c->inside) != 0)
 			os_yield();
+	gate_wait_strays();
 }
 
 void

@@ -68,6 +68,16 @@ decay_set(struct decay *d, int64_t ms, uint64_t now)
 	decay_arm(d, now);
 }
 
+uint64_t
+decay_before(const struct decay *d, uint64_t now)
+{
+	int64_t ms = load_rlx(&d->ms);
+
+	if (ms <= 0)
+		return (ms == 0 ? DECAY_NEVER : 0);
+	return (now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES));
+}
+
 bool
 decay_begin(struct decay *d, uint64_t now)
 {

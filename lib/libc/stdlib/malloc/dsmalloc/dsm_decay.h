@@ -43,6 +43,8 @@ uint64_t decay_now(void);
 void	 decay_arm(struct decay *, uint64_t now);
 /* A new time; what is dirty already is looked at within it. */
 void	 decay_set(struct decay *, int64_t ms, uint64_t now);
+/* A pass purges what became dirty before this; 0: nothing, it never decays. */
+uint64_t decay_before(const struct decay *, uint64_t now);
 /* Start a pass if it is due; the caller runs it and calls decay_end. */
 bool	 decay_begin(struct decay *, uint64_t now);
 void	 decay_end(struct decay *, bool dirty, uint64_t now);

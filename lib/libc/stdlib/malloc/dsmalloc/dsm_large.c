@@ -5,6 +5,7 @@
  */
 
 #include "dsm_base.h"
+#include "dsm_decay.h"
 #include "dsm_large.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
@@ -275,16 +276,25 @@ large_move(struct extent *e, size_t nsize)
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
 	size_t dirty, osize = e->span.size;
-	char *p;
+	char *p, *q;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &dirty)) == NULL)
 		return (NULL);
-	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
-		pool_free(pl, p, nsize, dirty, 0);
+	/* Before the old place is gone: then it may be another thread's. */
+	map_set_one(e->span.addr, NULL, 0);
+	q = os_remap(e->span.addr, osize, osize, p);
+	if (q != p) {
+		map_set_one(e->span.addr, e, 0);
+		if (q == OS_LOST) {
+			pool_forget(pl, osize);
+			p += osize;
+			nsize -= osize;
+			dirty = DSM_MIN(dirty, nsize);
+		}
+		pool_free(pl, p, nsize, dirty, load_rlx(&decay_clock));
 		return (NULL);
 	}
-	map_set_one(e->span.addr, NULL, 0);
 	pool_forget(pl, osize);
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;

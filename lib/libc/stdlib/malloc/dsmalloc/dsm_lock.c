@@ -18,6 +18,12 @@
  */
 #define	LOCK_SPINS	100
 
+/* How often a dying thread looks, and lets others run, before it goes on
+ * without the lock: if one of those holds it, it is given up by then. */
+#define	LOCK_PATIENCE	1000
+
+static uint32_t	lock_dying;	/* a thread's id; atomic */
+
 static inline void
 lock_pause(void)
 {
@@ -41,6 +47,36 @@ lock_init(struct lock *l, enum lock_rank rank)
 	*l = (struct lock)LOCK_INITIALIZER(rank);
 }
 
+void
+lock_die(void)
+{
+
+	store_rlx(&lock_dying, os_tid());
+}
+
+static bool
+lock_is_dying(void)
+{
+	uint32_t tid = load_rlx(&lock_dying);
+
+	return (unlikely(tid != 0) && tid == os_tid());
+}
+
+static DSM_COLD void
+lock_slow_dying(struct lock *l)
+{
+	uint32_t free;
+	unsigned i;
+
+	for (i = 0; i < LOCK_PATIENCE; i++) {
+		free = 0;
+		if (__atomic_compare_exchange_n(&l->word, &free, 1, false,
+		    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return;
+		os_yield();
+	}
+}
+
 /*
  * The lock was held.  Who slept takes it with 2, not 1: others may sleep
  * still, and a wake-up too many is only slow.
@@ -58,6 +94,10 @@ lock_slow(struct lock *l)
 		    __atomic_compare_exchange_n(&l->word, &free, 1, false,
 		    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			return;
+	}
+	if (lock_is_dying()) {
+		lock_slow_dying(l);
+		return;
 	}
 	while (__atomic_exchange_n(&l->word, 2, __ATOMIC_ACQUIRE) != 0)
 		os_wait(&l->word, 2);
@@ -79,7 +119,6 @@ lock_wake(struct lock *l)
 static __thread struct {
 	const struct lock *held[LOCK_HELD_MAX];
 	unsigned	 n;
-	bool		 forking;
 } lock_mine __attribute__((__tls_model__("initial-exec")));
 
 void
@@ -87,7 +126,7 @@ lock_check(const struct lock *l)
 {
 	unsigned i;
 
-	if (lock_mine.forking)
+	if (lock_is_dying())
 		return;
 	for (i = 0; i < lock_mine.n; i++)
 		DSM_ASSERT(lock_mine.held[i]->rank < l->rank);
@@ -97,7 +136,7 @@ void
 lock_enter(const struct lock *l)
 {
 
-	if (lock_mine.forking)
+	if (lock_is_dying())
 		return;
 	DSM_ASSERT(lock_mine.n < LOCK_HELD_MAX);
 	lock_mine.held[lock_mine.n++] = l;
@@ -108,7 +147,7 @@ lock_leave(const struct lock *l)
 {
 	unsigned i;
 
-	if (lock_mine.forking)
+	if (lock_is_dying())
 		return;
 	for (i = lock_mine.n; i > 0 && lock_mine.held[i - 1] != l; i--)
 		;
@@ -121,28 +160,13 @@ lock_held(const struct lock *l)
 {
 	unsigned i;
 
-	if (lock_mine.forking)
+	if (lock_is_dying())
 		return (load_rlx(&l->word) != 0);
 	for (i = 0; i < lock_mine.n; i++) {
 		if (lock_mine.held[i] == l)
 			return (true);
 	}
 	return (false);
-}
-
-void
-lock_forking(void)
-{
-
-	DSM_ASSERT(lock_mine.n == 0);
-	lock_mine.forking = true;
-}
-
-void
-lock_forked(void)
-{
-
-	lock_mine.forking = false;
 }
 
 #endif /* DSM_DEBUG */

@@ -49,27 +49,24 @@ struct lock {
 void	lock_init(struct lock *, enum lock_rank);
 void	lock_slow(struct lock *);
 void	lock_wake(struct lock *);
+/* This thread is about to abort the program, perhaps with locks held, and its
+ * message may go through a function that allocates: no lock stops it now. */
+void	lock_die(void);
 #ifdef DSM_DEBUG
 /*
  * Rank bookkeeping.  The order is checked before a lock is waited for, so
  * that a wrong order is reported and does not hang; lock_try() may be out of
- * order, for it never waits.  The thread that forks takes every lock there
- * is: between lock_forking() and lock_forked() (parent and child) it is not
- * watched.
+ * order, for it never waits.
  */
 void	lock_check(const struct lock *);
 void	lock_enter(const struct lock *);
 void	lock_leave(const struct lock *);
-void	lock_forking(void);
-void	lock_forked(void);
 bool	lock_held(const struct lock *);		/* by this thread */
 #define	LOCK_ASSERT(l)	DSM_ASSERT(lock_held(l))
 #else
 static inline void lock_check(const struct lock *l) { (void)l; }
 static inline void lock_enter(const struct lock *l) { (void)l; }
 static inline void lock_leave(const struct lock *l) { (void)l; }
-static inline void lock_forking(void) { }
-static inline void lock_forked(void) { }
 #define	LOCK_ASSERT(l)	((void)0)
 #endif
 

@@ -257,9 +257,11 @@ os_remap(void *addr, size_t osize, size_t nsize, void *dst)
 	    (long)dst, 0);
 	if (!os_failed(r))
 		return ((void *)r);
-	/* A failed move may already have unmapped its destination. */
-	if (dst != NULL)
-		(void)os_map_at(dst, nsize);
+	/* A failed move may already have unmapped its destination, and before
+	 * it is mapped again another thread may get the place.  Of errors that
+	 * come then only EFAULT, old pages in several mappings, is usual. */
+	if (dst != NULL && !os_map_at(dst, nsize) && r == -EFAULT)
+		return (OS_LOST);
 	return (NULL);
 }
 

@@ -258,8 +258,8 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 	size_t unit = DSM_MAX(pl->grow, ROUND_UP(size, os_page));
 	char *p;
 
-	align = DSM_MAX(align, unit >= POOL_HUGE ? POOL_HUGE : os_page);
-	while ((p = hooks_alloc(pl->hooks, unit, align, pl->ind)) == NULL) {
+	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
+	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {
 		if (unit == size)
 			return (false);
 		unit = DSM_MAX(size, ROUND_DOWN(unit / 2, os_page));

@@ -5,6 +5,7 @@
  */
 
 #include "dsm_defs.h"
+#include "dsm_lock.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 
@@ -306,6 +307,7 @@ print_fatal(const char *fmt, ...)
 
 	if (__atomic_exchange_n(&dying, true, __ATOMIC_RELAXED))
 		os_abort();
+	lock_die();
 	va_start(ap, fmt);
 	print_line(fmt, ap);
 	va_end(ap);

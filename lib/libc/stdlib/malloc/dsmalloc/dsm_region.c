@@ -411,7 +411,7 @@ size_t
 regions_purge(struct regions *rs, bool everything, size_t limit)
 {
 	struct region_hold h[OS_PURGE_MAX];
-	size_t bytes = 0;
+	size_t bytes = 0, done = 0;
 	unsigned n;
 
 	lock_take(&rs->lock);
@@ -420,9 +420,11 @@ regions_purge(struct regions *rs, bool everything, size_t limit)
 		n = regions_hold(rs, everything, h, NITEMS(h), limit - bytes);
 		lock_drop(&rs->lock);
 		if (n != 0)
-			bytes += regions_purge_held(rs, h, n);
+			bytes += done = regions_purge_held(rs, h, n);
 		lock_take(&rs->lock);
-	} while (n == NITEMS(h) && bytes < limit);
+		/* Where nothing can be purged (locked memory) the same runs
+		 * would come again. */
+	} while (n == NITEMS(h) && done != 0 && bytes < limit);
 	lock_drop(&rs->lock);
 	return (bytes);
 }

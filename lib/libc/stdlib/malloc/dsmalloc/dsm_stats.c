@@ -147,6 +147,30 @@ stats_read(struct stats *s)
 	s->retained = s->total.retained;
 }
 
+/*
+ * The same for the report.  Figures are read under locks, so no fork may come
+ * meanwhile; but it may while a piece goes out, from there as well.
+ */
+static bool
+stats_take_arena(unsigned index, struct stats_arena *out)
+{
+	bool ok;
+
+	(void)cache_enter();
+	ok = stats_read_arena(index, out);
+	cache_leave();
+	return (ok);
+}
+
+static void
+stats_take(struct stats *s)
+{
+
+	(void)cache_enter();
+	stats_read(s);
+	cache_leave();
+}
+
 /* The number at p, as wide as its type. */
 static uint64_t
 stats_fetch(enum stats_type type, const char *p)
@@ -303,7 +327,7 @@ stats_text_arenas(const struct print_sink *to, const struct stats *s,
 	print_to(to, "\nArenas\n");
 	stats_text_arena(to, "", NULL);
 	for (i = 0; parts->arenas && i < s->narenas; i++) {
-		if (!stats_read_arena(i, &a))
+		if (!stats_take_arena(i, &a))
 			continue;
 		print_fmt(name, sizeof(name), "%u", i);
 		stats_text_arena(to, name, &a);
@@ -366,7 +390,7 @@ stats_text(const struct print_sink *to, const struct stats_parts *parts)
 	print_to(to, "___ Begin dsmalloc statistics ___\n");
 	if (parts->general)
 		stats_text_general(to);
-	stats_read(&s);
+	stats_take(&s);
 	stats_text_summary(to, &s);
 	stats_text_arenas(to, &s, parts);
 	if (parts->bins)
@@ -522,7 +546,7 @@ stats_json(const struct print_sink *to, const struct stats_parts *parts)
 	print_to(to, "{\"jemalloc\":{");
 	if (parts->general)
 		stats_json_general(to);
-	stats_read(&s);
+	stats_take(&s);
 	print_to(to, "\"stats\":{");
 	stats_json_items(to, STATS_PROCESS, &s, &s.total, 0);
 	print_to(to, "},\"stats.arenas\":{");
@@ -530,7 +554,7 @@ stats_json(const struct print_sink *to, const struct stats_parts *parts)
 	if (parts->merged)
 		stats_json_arena(to, "merged", &s.total, parts, &first);
 	for (i = 0; parts->arenas && i < s.narenas; i++) {
-		if (!stats_read_arena(i, &a))
+		if (!stats_take_arena(i, &a))
 			continue;
 		print_fmt(name, sizeof(name), "%u", i);
 		stats_json_arena(to, name, &a, parts, &first);
@@ -579,12 +603,8 @@ __malloc_stats_print(void (*cb)(void *, const char *), void *arg,
     const char *opts)
 {
 
-	if (!init_once())
-		return;
-	/* The figures are read under locks: no fork meanwhile. */
-	(void)cache_enter();
-	stats_print(cb, arg, opts);
-	cache_leave();
+	if (init_once())
+		stats_print(cb, arg, opts);
 }
 
 /* stats_print:true; false until the options are read, so a process that

@@ -10,6 +10,7 @@
 
 #include <malloc_np.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -278,6 +279,64 @@ ATF_TC_BODY(thread_churn, tc)
 		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
 }
 
+static pthread_mutex_t	handlerlock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+handler_lock(void)
+{
+
+	(void)pthread_mutex_lock(&handlerlock);
+}
+
+static void
+handler_unlock(void)
+{
+
+	(void)pthread_mutex_unlock(&handlerlock);
+}
+
+/* Where a report goes: it allocates, and wants what a forker has. */
+static void
+locked_sink(void *arg, const char *text)
+{
+
+	(void)arg;
+	(void)text;
+	(void)sched_yield();
+	handler_lock();
+	free(hidep(malloc(hide(1000))));
+	handler_unlock();
+}
+
+static void *
+report(void *arg)
+{
+
+	while (!atomic_load(&stop))
+		malloc_stats_print(locked_sink, arg, NULL);
+	return (NULL);
+}
+
+ATF_TC(report);
+ATF_TC_HEAD(report, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "fork while another thread's report of "
+	    "statistics waits for a lock of a fork handler's");
+	atf_tc_set_md_var(tc, "timeout", "60");
+}
+ATF_TC_BODY(report, tc)
+{
+	pthread_t t;
+
+	ATF_REQUIRE_EQ(0, pthread_atfork(handler_lock, handler_unlock,
+	    handler_unlock));
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, report, NULL));
+	fork_often(200);
+	atomic_store(&stop, true);
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+}
+
 ATF_TC(flat);
 ATF_TC_HEAD(flat, tc)
 {
@@ -356,6 +415,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, handlers);
 	ATF_TP_ADD_TC(tp, two_forkers);
 	ATF_TP_ADD_TC(tp, thread_churn);
+	ATF_TP_ADD_TC(tp, report);
 	ATF_TP_ADD_TC(tp, flat);
 
 	return (atf_no_error());

@@ -15,6 +15,10 @@
 
 #include "malloc_test_subr.h"
 
+#define	STRINGIFY_(x)	#x
+#define	STRINGIFY(x)	STRINGIFY_(x)
+#define	ALL		STRINGIFY(MALLCTL_ARENAS_ALL)
+
 ATF_TC(version);
 ATF_TC_HEAD(version, tc)
 {
@@ -306,6 +310,125 @@ ATF_TC_BODY(message_default, tc)
 	ATF_CHECK(len > 100);
 }
 
+/* A figure, fresh. */
+static uint64_t
+figure(const char *name)
+{
+	uint64_t v;
+	size_t len;
+
+	v = 0;
+	len = sizeof(v);
+	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &v, &len, NULL, 0), "%s", name);
+	return (v);
+}
+
+ATF_TC(requests);
+ATF_TC_HEAD(requests, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Requests are counted, each once");
+}
+ATF_TC_BODY(requests, tc)
+{
+	char name[80];
+	uint64_t before;
+	size_t len, size;
+	unsigned int bin, i;
+	void *p;
+
+	for (bin = 0, size = 0; size != 1024; bin++) {
+		(void)snprintf(name, sizeof(name), "arenas.bin.%u.size", bin);
+		len = sizeof(size);
+		ATF_REQUIRE_EQ(0, mallctl(name, &size, &len, NULL, 0));
+	}
+	(void)snprintf(name, sizeof(name),
+	    "stats.arenas.%u.bins.%u.nrequests", MALLCTL_ARENAS_ALL, bin - 1);
+	before = figure(name);
+	for (i = 0; i < 10000; i++)
+		free(hidep(malloc(hide(1024))));
+	ATF_CHECK_EQ(10000, figure(name) - before);
+	before = figure(name);
+	for (i = 0; i < 10000; i++) {
+		ATF_REQUIRE_EQ(0, posix_memalign(&p, 16, hide(1024)));
+		free(p);
+	}
+	ATF_CHECK_EQ(10000, figure(name) - before);
+}
+
+ATF_TC(purge);
+ATF_TC_HEAD(purge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A purge gives all dirty pages back, "
+	    "and counts them");
+}
+ATF_TC_BODY(purge, tc)
+{
+	static void *p[300];
+	uint64_t before, dirty;
+	ssize_t never;
+	size_t i;
+
+	never = -1;
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &never,
+	    sizeof(never)));
+	/* More extents than one system call purges, with a gap between. */
+	for (i = 0; i < nitems(p); i++) {
+		p[i] = malloc((2 << 20) + 65536);
+		ATF_REQUIRE(p[i] != NULL);
+		memset(p[i], 1, 1);
+	}
+	for (i = 0; i < nitems(p); i += 2)
+		free(p[i]);
+	dirty = figure("stats.arenas." ALL ".pdirty");
+	before = figure("stats.arenas." ALL
+	    ".dirty_purged");
+	ATF_CHECK(dirty > 10000);
+	/* What never decays is left alone by a decay pass. */
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
+	    ".decay", NULL, NULL, NULL, 0));
+	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	    ALL ".pdirty"));
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
+	    ".purge", NULL, NULL, NULL, 0));
+	ATF_CHECK_EQ(0, figure("stats.arenas." ALL
+	    ".pdirty"));
+	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	    ALL ".dirty_purged") - before);
+	for (i = 1; i < nitems(p); i += 2)
+		free(p[i]);
+}
+
+ATF_TC(decay_now);
+ATF_TC_HEAD(decay_now, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With a decay time of 0 nothing stays "
+	    "dirty");
+}
+ATF_TC_BODY(decay_now, tc)
+{
+	static const size_t sizes[] = { 100000, 1500000, 5000000 };
+	ssize_t zero;
+	size_t i;
+	void *p;
+
+	zero = 0;
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &zero,
+	    sizeof(zero)));
+	for (i = 0; i < nitems(sizes); i++) {
+		p = malloc(sizes[i]);
+		ATF_REQUIRE(p != NULL);
+		memset(p, 1, sizes[i]);
+		free(p);
+		ATF_CHECK_EQ_MSG(0, figure("stats.arenas."
+		    ALL ".pdirty"), "%zu", sizes[i]);
+		ATF_CHECK_MSG(figure("stats.active") < sizes[i] + 1000000,
+		    "%zu", sizes[i]);
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -318,6 +441,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, stats_print);
 	ATF_TP_ADD_TC(tp, message);
 	ATF_TP_ADD_TC(tp, message_default);
+	ATF_TP_ADD_TC(tp, requests);
+	ATF_TP_ADD_TC(tp, purge);
+	ATF_TP_ADD_TC(tp, decay_now);
 
 	return (atf_no_error());
 }

@@ -282,6 +282,30 @@ free_small_interior(void)
 	flush(256);
 }
 
+/* A message function that allocates, of the size that went wrong too. */
+static void
+allocating_message(void *arg, const char *text)
+{
+	void *p[3000];	/* more than a cache has */
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < nitems(p); i++)
+		p[i] = malloc(hide(64));
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(98);
+	for (i = 0; i < nitems(p); i++)
+		free(p[i]);
+}
+
+static void
+message_allocates(void)
+{
+
+	malloc_message = allocating_message;
+	free_small_twice();
+}
+
 #define	ABORTS(fn, text)						\
 ATF_TC(fn);								\
 ATF_TC_HEAD(fn, tc)							\
@@ -310,6 +334,7 @@ ABORTS(free_small_twice, "Freeing a small block twice")
 ABORTS(free_medium_twice, "Freeing a medium block twice")
 ABORTS(free_twice_in_threads, "Freeing a block in two threads")
 ABORTS(free_small_interior, "Freeing the inside of a small block")
+ABORTS(message_allocates, "A message function that allocates")
 
 ATF_TP_ADD_TCS(tp)
 {
@@ -330,6 +355,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, free_medium_twice);
 	ATF_TP_ADD_TC(tp, free_twice_in_threads);
 	ATF_TP_ADD_TC(tp, free_small_interior);
+	ATF_TP_ADD_TC(tp, message_allocates);
 
 	return (atf_no_error());
 }

@@ -7,8 +7,10 @@
 
 #define	_GNU_SOURCE
 
+#include <sys/mman.h>
 #include <sys/param.h>
 
+#include <errno.h>
 #include <malloc_np.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -518,6 +520,62 @@ ATF_TC_BODY(exit_from_thread, tc)
 	    "status %#x", status);
 }
 
+static void *
+some_of_all(void *arg)
+{
+	size_t i;
+	void *p;
+
+	for (i = 0; i < 2000; i++) {
+		if ((p = malloc(hide(i))) == NULL)
+			return ((void *)1);
+		memset(p, 1, i);
+		free(p);
+	}
+	/* All at a time, so that each has a cache of its own. */
+	(void)pthread_barrier_wait(arg);
+	return (NULL);
+}
+
+ATF_TC(locked_memory);
+ATF_TC_HEAD(locked_memory, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Threads begin in a process whose "
+	    "memory is locked, so that none can be given back");
+}
+ATF_TC_BODY(locked_memory, tc)
+{
+#ifdef MCL_ONFAULT
+	static void *p[3000];
+	pthread_barrier_t all;
+	pthread_t t[40];
+	void *r;
+	size_t i;
+
+	/* The first purge finds out what the system can do. */
+	free(memset(hidep(malloc(3 << 20)), 1, 3 << 20));
+	ATF_REQUIRE_EQ(0, mallctl("arena.0.purge", NULL, NULL, NULL, 0));
+	/* Many records, which all go again, but cannot be purged. */
+	for (i = 0; i < nitems(p); i++)
+		ATF_REQUIRE((p[i] = malloc(hide(40000))) != NULL);
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
+		atf_tc_skip("mlockall: %s", strerror(errno));
+	for (i = 0; i < nitems(p); i++)
+		free(p[i]);
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&all, NULL, nitems(t)));
+	for (i = 0; i < nitems(t); i++)
+		ATF_REQUIRE_EQ(0, pthread_create(&t[i], NULL, some_of_all,
+		    &all));
+	for (i = 0; i < nitems(t); i++) {
+		ATF_REQUIRE_EQ(0, pthread_join(t[i], &r));
+		ATF_CHECK(r == NULL);
+	}
+#else
+	atf_tc_skip("all of it would be locked at once");
+#endif
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -529,6 +587,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, tls_destructors);
 	ATF_TP_ADD_TC(tp, exit_handlers);
 	ATF_TP_ADD_TC(tp, exit_from_thread);
+	ATF_TP_ADD_TC(tp, locked_memory);
 
 	return (atf_no_error());
 }
