@@ -268,15 +268,18 @@ large_move(struct extent *e, size_t nsize)
 {
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
-	size_t osize = e->span.size;
-	bool zeroed;
+	size_t gone, osize = e->span.size;
+	bool lost, zeroed;
 	char *p;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &zeroed)) == NULL)
 		return (NULL);
-	if (os_remap(e->span.addr, osize, osize, p) == NULL) {
-		pool_free(pl, p, nsize, !zeroed, 0);
+	if (!os_move(e->span.addr, osize, p, &lost)) {
+		/* What is not mapped is nobody's. */
+		gone = lost ? osize : 0;
+		pool_forget(pl, gone);
+		pool_free(pl, p + gone, nsize - gone, !zeroed, 0);
 		return (NULL);
 	}
 	map_set_one(e->span.addr, NULL, 0);
