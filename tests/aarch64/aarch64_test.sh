@@ -41,7 +41,7 @@ program()
 	atf_check ${target}-gcc -std=gnu11 -O2 -Wall -Wextra -Werror \
 	    -Wno-unused-parameter -DMALLOC_PRODUCTION -fno-builtin-malloc \
 	    -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-	    -I"${top}/tests/aarch64/include" \
+	    -I"${top}/tests" -I"${top}/tests/aarch64/include" \
 	    -I"${top}/lib/libc/stdlib/malloc" -o "${name}" "${@}" -pthread \
 	    -Wl,--no-as-needed obj/lib/libdsmalloc/libdsmalloc.so \
 	    -Wl,-rpath,"$(pwd)/obj/lib/libdsmalloc"
@@ -149,8 +149,8 @@ stress_body()
 
 	build
 	program stress "${top}/tests/stress/stress.c"
-	atf_check ${target}-gcc -O2 -o plain "${top}/tests/stress/stress.c" \
-	    -pthread
+	atf_check ${target}-gcc -O2 -I"${top}/tests" -o plain \
+	    "${top}/tests/stress/stress.c" -pthread
 	for page in ${pages}; do
 		emulate "${page}" ./stress -s "${page}" -T 5 ||
 		    atf_fail "linked, pages of ${page}"
