@@ -5,30 +5,6 @@
 # against headers in include/ that declare what the sources use of FreeBSD's,
 # and nothing else.
 
-# Print the tree's top: it is above the test, which was built in obj/, or above
-# what follows MAKEOBJDIRPREFIX in its path.
-tree()
-{
-	local path top
-
-	path=$(cd "$(atf_get_srcdir)" && pwd -P)
-	while [ -n "${path}" ]; do
-		top=${path}
-		while [ -n "${top}" ]; do
-			if [ -d "${top}/tests/freebsd/include" ]; then
-				echo "${top}"
-				return
-			fi
-			top=${top%/*}
-		done
-		path=${path#/}
-		case ${path} in
-		*/*)	path=/${path#*/} ;;
-		*)	path= ;;
-		esac
-	done
-}
-
 # The words after which a compiler compiles for FreeBSD.
 target()
 {
@@ -61,7 +37,7 @@ compile()
 
 	cc=${1}
 	shift
-	top=$(tree)
+	top=$(dsm_tree)
 	[ -n "${top}" ] || atf_skip "the sources are not here"
 	command -v "${cc}" >/dev/null || return 0
 	queue "${cc}"

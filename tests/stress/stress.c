@@ -15,9 +15,13 @@
  * looked up by name and left out when absent, so that the same program runs
  * linked with an allocator, under LD_PRELOAD, and on the system's own.
  *
- *	stress [-ln] [-F ms] [-m MiB] [-s seed] [-t threads] [-T seconds]
+ *	stress [-Lln] [-A MiB] [-F ms] [-I permille] [-m MiB] [-s seed]
+ *	    [-t threads] [-T seconds]
  *
+ *	-A	bound of address space beyond what there is at the start
  *	-F	fork every so many milliseconds; the child allocates, too
+ *	-I	so many of a thousand of malloc's system calls for memory fail
+ *	-L	lock all memory
  *	-l	leave large blocks out
  *	-m	bound of live memory
  *	-n	allocations may fail
@@ -26,6 +30,7 @@
 #define	_GNU_SOURCE
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -42,6 +47,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include "inject.h"
+#endif
 
 #define	MAXTHREADS	1024
 #define	SLOTS		16384		/* shared slots in all */
@@ -111,8 +120,10 @@ static uint64_t		 seed;
 static unsigned int	 nthreads = 4;
 static unsigned int	 seconds = 10;
 static unsigned int	 forkms;
+static unsigned int	 permille;
+static size_t		 addrspace;
 static size_t		 maxlive = (size_t)256 << 20;
-static bool		 mayfail, nolarge;
+static bool		 lockall, mayfail, nolarge;
 
 static struct slot	*slots;
 static struct worker	*workers;
@@ -924,9 +935,77 @@ static void
 usage(void)
 {
 
-	fprintf(stderr, "usage: stress [-ln] [-F ms] [-m MiB] [-s seed] "
-	    "[-t threads] [-T seconds]\n");
+	fprintf(stderr, "usage: stress [-Lln] [-A MiB] [-F ms] [-I permille] "
+	    "[-m MiB] [-s seed] [-t threads] [-T seconds]\n");
 	exit(2);
+}
+
+#ifdef __linux__
+static atomic_ullong	ncalls, ninjected;
+
+static int
+inject(long nr, const long *a)
+{
+	uint64_t n;
+
+	n = atomic_fetch_add(&ncalls, 1);
+	if (mix(seed ^ n) % 1000 >= permille)
+		return (0);
+	atomic_fetch_add(&ninjected, 1);
+	/* A move that fails may have unmapped its destination. */
+	if (nr == SYS_mremap && (a[3] & MREMAP_FIXED) != 0)
+		(void)inject_call(SYS_munmap, (const long[6]){ a[4], a[2] });
+	return (ENOMEM);
+}
+#endif
+
+static void
+cannot(const char *what)
+{
+
+	/* The tests skip on this. */
+	say("stress: cannot %s: %s\n", what, strerror(errno));
+	exit(3);
+}
+
+/* The size of the process, so that the bound allows for what it has. */
+static size_t
+mapped(void)
+{
+	char buf[64];
+	FILE *f;
+	size_t pages;
+
+	pages = 0;
+	f = fopen("/proc/self/statm", "r");
+	if (f == NULL || fgets(buf, sizeof(buf), f) == NULL ||
+	    sscanf(buf, "%zu", &pages) != 1)
+		cannot("read /proc/self/statm");
+	fclose(f);
+	return (pages * (size_t)getpagesize());
+}
+
+/* What makes memory short or costly. */
+static void
+restrict_memory(void)
+{
+	struct rlimit rl;
+
+	if (addrspace != 0) {
+		rl.rlim_cur = rl.rlim_max = mapped() + addrspace;
+		if (setrlimit(RLIMIT_AS, &rl) != 0)
+			cannot("set RLIMIT_AS");
+	}
+	if (lockall && mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		cannot("lock memory");
+#ifdef __linux__
+	inject_decide = inject;
+	if (permille != 0 && !inject_start())
+		cannot("make system calls fail");
+#else
+	if (permille != 0)
+		cannot("make system calls fail");
+#endif
 }
 
 int
@@ -940,10 +1019,21 @@ main(int argc, char *argv[])
 	clock_gettime(CLOCK_REALTIME, &ts);
 	seed = ((uint64_t)ts.tv_sec ^ (uint64_t)ts.tv_nsec << 16 ^
 	    (uint64_t)getpid() << 40) & 0x7fffffff;
-	while ((ch = getopt(argc, argv, "F:lm:ns:t:T:")) != -1)
+	while ((ch = getopt(argc, argv, "A:F:I:Llm:ns:t:T:")) != -1)
 		switch (ch) {
+		case 'A':
+			addrspace = (size_t)strtoul(optarg, NULL, 10) << 20;
+			mayfail = true;
+			break;
 		case 'F':
 			forkms = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'I':
+			permille = (unsigned int)strtoul(optarg, NULL, 10);
+			mayfail = true;
+			break;
+		case 'L':
+			lockall = true;
 			break;
 		case 'l':
 			nolarge = true;
@@ -980,6 +1070,7 @@ main(int argc, char *argv[])
 	resolve();
 	slots = zeroed(SLOTS * sizeof(*slots));
 	workers = zeroed(nthreads * sizeof(*workers));
+	restrict_memory();
 	run();
 	sweep();
 	ops = 0;
@@ -989,5 +1080,10 @@ main(int argc, char *argv[])
 	    "%llu blocks freed in others' bundles, %llu allocations failed\n",
 	    (unsigned long long)ops, (unsigned long long)nlives,
 	    (unsigned long long)nremote, (unsigned long long)nfailed);
+#ifdef __linux__
+	if (permille != 0)
+		printf("stress: %llu of %llu system calls failed\n",
+		    (unsigned long long)ninjected, (unsigned long long)ncalls);
+#endif
 	return (0);
 }

@@ -126,6 +126,92 @@ little_memory_body()
 	return 0
 }
 
+atf_test_case fork_storm
+fork_storm_head()
+{
+	atf_set "descr" "16 threads while the process forks all the time"
+	atf_set "timeout" "300"
+}
+fork_storm_body()
+{
+	stress -t 16 -F 1
+}
+
+# Those that a system does not allow end with status 3.
+restricted()
+{
+	env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/stress" -T 0 \
+	    "${@}" >out 2>&1
+	[ ${?} -ne 3 ] || atf_skip "$(cat out)"
+	stress "${@}"
+}
+
+atf_test_case failures
+failures_head()
+{
+	atf_set "descr" "8 threads, and one system call in a hundred fails"
+	atf_set "timeout" "300"
+}
+failures_body()
+{
+	restricted -t 8 -I 10
+	grep -q '^stress: [1-9][0-9]* of .* calls failed' out ||
+	    atf_fail "none failed"
+	restricted -t 8 -I 200
+	grep -q '^stress: [1-9][0-9]* of .* calls failed' out ||
+	    atf_fail "none failed"
+}
+
+atf_test_case address_space
+address_space_head()
+{
+	atf_set "descr" "4 threads in 64 MiB of address space"
+	atf_set "timeout" "300"
+}
+address_space_body()
+{
+	restricted -t 4 -A 64
+	! grep -q ', 0 allocations failed' out ||
+	    atf_fail "there was memory enough: the test tested nothing"
+}
+
+atf_test_case locked
+locked_head()
+{
+	atf_set "descr" "4 threads with all memory locked"
+	atf_set "timeout" "300"
+}
+locked_body()
+{
+	restricted -t 4 -L -m 64
+}
+
+# It is the whole machine's setting, so only who says so gets it changed.
+atf_test_case overcommit cleanup
+overcommit_head()
+{
+	atf_set "descr" "8 threads where the system promises no more memory" \
+	    "than it has"
+	atf_set "timeout" "300"
+}
+overcommit_body()
+{
+	local knob=/proc/sys/vm/overcommit_memory
+
+	if [ "$(cat ${knob})" != 2 ]; then
+		[ "${DSM_TEST_SYSCTL:-no}" = yes ] ||
+		    atf_skip "it takes vm.overcommit_memory=2;" \
+		    "DSM_TEST_SYSCTL=yes sets that for as long as this runs"
+		cat ${knob} >was
+		echo 2 >${knob} || atf_skip "cannot set vm.overcommit_memory"
+	fi
+	stress -t 8
+}
+overcommit_cleanup()
+{
+	[ ! -s was ] || cat was >/proc/sys/vm/overcommit_memory
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case detects
@@ -134,5 +220,10 @@ atf_init_test_cases()
 	atf_add_test_case many
 	atf_add_test_case small
 	atf_add_test_case forks
+	atf_add_test_case fork_storm
 	atf_add_test_case little_memory
+	atf_add_test_case failures
+	atf_add_test_case address_space
+	atf_add_test_case locked
+	atf_add_test_case overcommit
 }

@@ -275,24 +275,22 @@ large_move(struct extent *e, size_t nsize)
 {
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
-	size_t dirty, osize = e->span.size;
-	char *p, *q;
+	size_t dirty, gone, osize = e->span.size;
+	bool lost;
+	char *p;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &dirty)) == NULL)
 		return (NULL);
 	/* Before the old place is gone: then it may be another thread's. */
 	map_set_one(e->span.addr, NULL, 0);
-	q = os_remap(e->span.addr, osize, osize, p);
-	if (q != p) {
+	if (!os_move(e->span.addr, osize, p, &lost)) {
 		map_set_one(e->span.addr, e, 0);
-		if (q == OS_LOST) {
-			pool_forget(pl, osize);
-			p += osize;
-			nsize -= osize;
-			dirty = DSM_MIN(dirty, nsize);
-		}
-		pool_free(pl, p, nsize, dirty, load_rlx(&decay_clock));
+		/* What is not mapped is nobody's. */
+		gone = lost ? osize : 0;
+		pool_forget(pl, gone);
+		pool_free(pl, p + gone, nsize - gone,
+		    DSM_MIN(dirty, nsize - gone), load_rlx(&decay_clock));
 		return (NULL);
 	}
 	pool_forget(pl, osize);

@@ -25,6 +25,7 @@
 #define	os_init		__dsm_os_init
 #define	os_map		__dsm_os_map
 #define	os_map_at	__dsm_os_map_at
+#define	os_move		__dsm_os_move
 #define	os_nohuge	__dsm_os_nohuge
 #define	os_page		__dsm_os_page
 #define	os_page_shift	__dsm_os_page_shift
@@ -37,7 +38,6 @@
 #define	os_readat	__dsm_os_readat
 #define	os_readfile	__dsm_os_readfile
 #define	os_readlink	__dsm_os_readlink
-#define	os_remap	__dsm_os_remap
 #define	os_resident	__dsm_os_resident
 #define	os_secure	__dsm_os_secure
 #define	os_tid		__dsm_os_tid

@@ -44,11 +44,9 @@ void	*os_map(size_t size, size_t align);
 /* The same exactly at addr, never over another mapping; false when taken. */
 bool	 os_map_at(void *addr, size_t size);
 void	 os_unmap(void *addr, size_t size);
-/* Move a whole mapping's pages to dst (mapped, overwritten) or, with dst
- * NULL, anywhere; the old range is gone on success.  NULL when it cannot;
- * OS_LOST when besides dst is not ours any more. */
-#define	OS_LOST		((void *)-1)
-void	*os_remap(void *addr, size_t osize, size_t nsize, void *dst);
+/* Move a whole mapping's pages to dst (mapped, overwritten); the old range is
+ * gone on success.  *lost: it failed, and dst is no longer mapped. */
+bool	 os_move(void *addr, size_t size, void *dst, bool *lost);
 /* Grow a mapping where it is; false when the space behind is taken. */
 bool	 os_extend(void *addr, size_t osize, size_t nsize);
 bool	 os_commit(void *addr, size_t size);

@@ -119,15 +119,15 @@ os_unmap(void *addr, size_t size)
 	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
 }
 
-void *
-os_remap(void *addr, size_t osize, size_t nsize, void *dst)
+bool
+os_move(void *addr, size_t size, void *dst, bool *lost)
 {
 
 	(void)addr;
-	(void)osize;
-	(void)nsize;
+	(void)size;
 	(void)dst;
-	return (NULL);
+	*lost = false;
+	return (false);
 }
 
 /* Another mapping behind the first: the kernel joins them. */

@@ -140,13 +140,8 @@ os_mmap(void *addr, size_t size, int prot, int flags)
 static bool
 os_madvise(void *addr, size_t size, int advice)
 {
-	long r;
 
-	/* EAGAIN: the kernel was short of memory for its own books. */
-	do {
-		r = os_call3(SYS_madvise, (long)addr, (long)size, advice);
-	} while (r == -EAGAIN && advice == MADV_DONTNEED);
-	return (r == 0);
+	return (os_call3(SYS_madvise, (long)addr, (long)size, advice) == 0);
 }
 
 /* 64 bits out of the kernel's 16 random bytes, which glibc also uses as its
@@ -224,18 +219,28 @@ os_map(size_t size, size_t align)
 	return (os_trim((uintptr_t)p, over, size, align));
 }
 
+/* 0, or the error: EEXIST when something is mapped there. */
+static long
+os_try_map_at(void *addr, size_t size)
+{
+	long r;
+
+	r = os_call(SYS_mmap, (long)addr, (long)size, OS_RW,
+	    OS_ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	if (r == (long)addr)
+		return (0);
+	if (os_failed(r))
+		return (-r);
+	/* Before Linux 4.17 the flag is ignored, the address a hint. */
+	os_unmap((void *)r, size);
+	return (EEXIST);
+}
+
 bool
 os_map_at(void *addr, size_t size)
 {
-	void *p;
 
-	p = os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED_NOREPLACE);
-	if (p == addr)
-		return (true);
-	/* Before Linux 4.17 the flag is ignored, the address a hint. */
-	if (p != NULL)
-		os_unmap(p, size);
-	return (false);
+	return (os_try_map_at(addr, size) == 0);
 }
 
 /* Trimming and giving back may fail when the process has too many mappings;
@@ -247,22 +252,22 @@ os_unmap(void *addr, size_t size)
 	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
 }
 
-void *
-os_remap(void *addr, size_t osize, size_t nsize, void *dst)
+bool
+os_move(void *addr, size_t size, void *dst, bool *lost)
 {
-	long r;
+	long error, r;
 
-	r = os_call(SYS_mremap, (long)addr, (long)osize, (long)nsize,
-	    dst == NULL ? MREMAP_MAYMOVE : MREMAP_MAYMOVE | MREMAP_FIXED,
-	    (long)dst, 0);
+	r = os_call(SYS_mremap, (long)addr, (long)size, (long)size,
+	    MREMAP_MAYMOVE | MREMAP_FIXED, (long)dst, 0);
+	*lost = false;
 	if (!os_failed(r))
-		return ((void *)r);
-	/* A failed move may already have unmapped its destination, and before
-	 * it is mapped again another thread may get the place.  Of errors that
-	 * come then only EFAULT, old pages in several mappings, is usual. */
-	if (dst != NULL && !os_map_at(dst, nsize) && r == -EFAULT)
-		return (OS_LOST);
-	return (NULL);
+		return (true);
+	/* A failed move may already have unmapped its destination; mapping
+	 * that again may fail for the same reason, or because another thread
+	 * was faster.  With EFAULT, old pages in several mappings, it has. */
+	error = os_try_map_at(dst, size);
+	*lost = error != 0 && (error != EEXIST || r == -EFAULT);
+	return (false);
 }
 
 bool

@@ -47,6 +47,25 @@ ATF_TC_BODY(in_effect, tc)
 	}
 }
 
+ATF_TC(cfree);
+ATF_TC_HEAD(cfree, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The library has no cfree");
+}
+ATF_TC_BODY(cfree, tc)
+{
+	Dl_info its, ours;
+	void *f;
+
+	ATF_REQUIRE(dladdr(dlsym(RTLD_DEFAULT, "malloc"), &ours) != 0);
+	f = dlsym(RTLD_DEFAULT, "cfree");
+	/* libc may have one for programs of long ago. */
+	if (f != NULL && dladdr(f, &its) != 0)
+		ATF_CHECK_MSG(its.dli_fbase != ours.dli_fbase, "%s has it",
+		    its.dli_fname);
+}
+
 ATF_TC(alignment);
 ATF_TC_HEAD(alignment, tc)
 {
@@ -411,6 +430,7 @@ ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, in_effect);
+	ATF_TP_ADD_TC(tp, cfree);
 	ATF_TP_ADD_TC(tp, alignment);
 	ATF_TP_ADD_TC(tp, usable_size);
 	ATF_TP_ADD_TC(tp, waste);

@@ -113,6 +113,77 @@ ATF_TC_BODY(memalign_matrix, tc)
 	matrix(MEMALIGN, 1);
 }
 
+ATF_TC(zero_size);
+ATF_TC_HEAD(zero_size, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Zero bytes are an aligned block of "
+	    "their own");
+}
+ATF_TC_BODY(zero_size, tc)
+{
+	static const enum how hows[] = {
+		POSIX_MEMALIGN, ALIGNED_ALLOC, MEMALIGN
+	};
+	void *p, *q;
+	size_t a, i;
+
+	for (i = 0; i < nitems(hows); i++)
+		for (a = sizeof(void *); a <= (size_t)1 << 20; a *= 2) {
+			p = allocate(hows[i], hide(a), hide(0));
+			q = allocate(hows[i], hide(a), hide(0));
+			ATF_REQUIRE_MSG(p != NULL && q != NULL,
+			    "alignment %zu, way %zu", a, i);
+			ATF_CHECK(p != q);
+			ATF_CHECK_EQ(0, ((uintptr_t)p | (uintptr_t)q) &
+			    (a - 1));
+			free(p);
+			free(q);
+		}
+	p = valloc(hide(0));
+	q = pvalloc(hide(0));
+	ATF_REQUIRE(p != NULL && q != NULL);
+	ATF_CHECK(p != q);
+	ATF_CHECK(malloc_usable_size(q) >= (size_t)getpagesize());
+	memset(q, 1, (size_t)getpagesize());
+	free(p);
+	free(q);
+}
+
+ATF_TC(rounded_up);
+ATF_TC_HEAD(rounded_up, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "memalign rounds the alignment up to a "
+	    "power of two, up to what there is");
+}
+ATF_TC_BODY(rounded_up, tc)
+{
+	static const struct {
+		size_t given, want;
+	} tab[] = {
+		{ 0, 1 }, { 3, 4 }, { 5, 8 }, { 24, 32 }, { 100, 128 },
+		{ 1025, 2048 }, { 4097, 8192 }, { 70000, 131072 }
+	};
+	void *p[8];
+	size_t i, j;
+
+	for (i = 0; i < nitems(tab); i++) {
+		for (j = 0; j < nitems(p); j++) {
+			p[j] = memalign(hide(tab[i].given), 100);
+			ATF_REQUIRE(p[j] != NULL);
+			ATF_CHECK_MSG(((uintptr_t)p[j] &
+			    (tab[i].want - 1)) == 0, "memalign(%zu, 100) is "
+			    "at %p", tab[i].given, p[j]);
+		}
+		for (j = 0; j < nitems(p); j++)
+			free(p[j]);
+	}
+	errno = 0;
+	ATF_CHECK(hidep(memalign(hide(SIZE_MAX / 2 + 2), 8)) == NULL);
+	ATF_CHECK_EQ(EINVAL, errno);
+}
+
 ATF_TC(bad_alignment);
 ATF_TC_HEAD(bad_alignment, tc)
 {
@@ -170,10 +241,11 @@ ATF_TC_BODY(too_big, tc)
 	for (i = 0; i < nitems(huge); i++)
 		for (a = 16; a != 0; a *= 2) {
 			p = &p;
+			errno = 4711;
 			error = posix_memalign(&p, hide(a), hide(huge[i]));
-			ATF_CHECK_MSG(error == ENOMEM && p == &p,
-			    "posix_memalign(%#zx, %#zx): %d", a, huge[i],
-			    error);
+			ATF_CHECK_MSG(error == ENOMEM && p == &p &&
+			    errno == 4711, "posix_memalign(%#zx, %#zx): %d, "
+			    "errno %d", a, huge[i], error, errno);
 			errno = 0;
 			q = aligned_alloc(hide(a), hide(huge[i]));
 			ATF_CHECK_MSG(q == NULL && errno == ENOMEM,
@@ -238,6 +310,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, posix_memalign_matrix);
 	ATF_TP_ADD_TC(tp, aligned_alloc_matrix);
 	ATF_TP_ADD_TC(tp, memalign_matrix);
+	ATF_TP_ADD_TC(tp, zero_size);
+	ATF_TP_ADD_TC(tp, rounded_up);
 	ATF_TP_ADD_TC(tp, bad_alignment);
 	ATF_TP_ADD_TC(tp, too_big);
 	ATF_TP_ADD_TC(tp, pages);

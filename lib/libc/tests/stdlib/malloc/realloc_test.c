@@ -150,19 +150,15 @@ ATF_TC_BODY(same_place, tc)
 	}
 }
 
-ATF_TC(null_and_zero);
-ATF_TC_HEAD(null_and_zero, tc)
+ATF_TC(null);
+ATF_TC_HEAD(null, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "realloc(NULL, n) allocates; "
-	    "realloc(p, 0) frees, and gives NULL or a block of its own");
-	atf_tc_set_md_var(tc, "timeout", "120");
+	atf_tc_set_md_var(tc, "descr", "With NULL they allocate");
 }
-ATF_TC_BODY(null_and_zero, tc)
+ATF_TC_BODY(null, tc)
 {
-	long before;
-	unsigned int i;
-	void *p, *q;
+	void *p;
 
 	p = realloc(NULL, hide(100));
 	ATF_REQUIRE(p != NULL);
@@ -175,13 +171,67 @@ ATF_TC_BODY(null_and_zero, tc)
 	ATF_REQUIRE(p != NULL);
 	memset(p, 1, 100);
 	free(p);
+	p = reallocf(NULL, hide(0));
+	ATF_CHECK(p != NULL);
+	free(p);
+}
+
+/* The four ways to say 0. */
+static void *
+to_zero(unsigned int how, void *p)
+{
+
+	switch (how % 4) {
+	case 0:
+		return (realloc(p, hide(0)));
+	case 1:
+		return (reallocarray(p, hide(0), 8));
+	case 2:
+		return (reallocarray(p, 8, hide(0)));
+	default:
+		return (reallocf(p, hide(0)));
+	}
+}
+
+ATF_TC(zero);
+ATF_TC_HEAD(zero, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With 0 the block shrinks to one of its "
+	    "own, as with 1; the memory is not lost");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(zero, tc)
+{
+	long before;
+	size_t c;
+	unsigned int how, i;
+	void *p, *q, *r;
+
+	for (FOREACH_CLASS(c, LARGE_MAX))
+		for (how = 0; how < 4; how++) {
+			p = malloc(c);
+			ATF_REQUIRE(p != NULL);
+			memset(p, 7, c);
+			errno = 4711;
+			q = to_zero(how, p);
+			ATF_REQUIRE_MSG(q != NULL, "size %zu, way %u", c, how);
+			ATF_CHECK_EQ(4711, errno);
+			r = malloc(1);
+			ATF_REQUIRE(r != NULL);
+			ATF_CHECK(q != r);
+			ATF_CHECK_EQ(malloc_usable_size(r),
+			    malloc_usable_size(q));
+			ATF_CHECK_EQ(7, *(char *)q);
+			free(r);
+			free(q);
+		}
 	before = maxrss();
 	for (i = 0; i < 20000; i++) {
 		p = malloc(65536);
 		ATF_REQUIRE(p != NULL);
 		memset(p, 2, 65536);
-		q = realloc(p, hide(0));
-		free(q);
+		free(to_zero(i, p));
 	}
 	ATF_CHECK_MSG(maxrss() - before < 64 << 10, "grew by %ld KiB",
 	    maxrss() - before);
@@ -189,8 +239,7 @@ ATF_TC_BODY(null_and_zero, tc)
 		p = malloc(256);
 		ATF_REQUIRE(p != NULL);
 		memset(p, 2, 256);
-		q = reallocarray(p, hide(0), 8);
-		free(q);
+		free(to_zero(i, p));
 	}
 	ATF_CHECK_MSG(maxrss() - before < 64 << 10, "grew by %ld KiB",
 	    maxrss() - before);
@@ -290,7 +339,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, grow_and_shrink);
 	ATF_TP_ADD_TC(tp, shrink_frees);
 	ATF_TP_ADD_TC(tp, same_place);
-	ATF_TP_ADD_TC(tp, null_and_zero);
+	ATF_TP_ADD_TC(tp, null);
+	ATF_TP_ADD_TC(tp, zero);
 	ATF_TP_ADD_TC(tp, array);
 	ATF_TP_ADD_TC(tp, reallocf);
 	ATF_TP_ADD_TC(tp, aligned);
