@@ -19,6 +19,7 @@
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_stats.h"
 
 #define	API_ALIAS(f)	DSM_EXPORT __attribute__((__weak__, __alias__(#f)))
 
@@ -35,6 +36,14 @@ void	 free_sized(void *, size_t) API_ALIAS(__free_sized);
 void	 free_aligned_sized(void *, size_t, size_t)
 	    API_ALIAS(__free_aligned_sized);
 size_t	 malloc_usable_size(const void *) API_ALIAS(__malloc_usable_size);
+
+/* In the one file that every program gets from the archive. */
+static void __attribute__((__destructor__))
+api_at_exit(void)
+{
+
+	stats_at_exit();
+}
 
 /* Out of memory, or a size that cannot be. */
 static void * DSM_COLD

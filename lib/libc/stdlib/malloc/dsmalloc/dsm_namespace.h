@@ -210,6 +210,7 @@
 #define	init_state	__dsm_init_state
 
 /* dsm_stats.c */
+#define	stats_at_exit	__dsm_stats_at_exit
 #define	stats_items	__dsm_stats_items
 #define	stats_nitems	__dsm_stats_nitems
 #define	stats_print	__dsm_stats_print

@@ -9,7 +9,8 @@
  * Small classes are 1 to SIZE_NCLASSES - 1: 8, then 16 to 128 in steps of
  * 16, then four to a doubling up to 32 KiB, as jemalloc's clients assume.
  *
- * To add a class, change SIZE_CLASSES; everything else is computed from it.
+ * To add a class, change SIZE_CLASSES here and size_table in dsm_size.c;
+ * everything else is computed.
  */
 #ifndef _DSM_SIZE_H_
 #define	_DSM_SIZE_H_

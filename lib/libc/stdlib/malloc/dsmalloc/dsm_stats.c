@@ -607,9 +607,9 @@ __malloc_stats_print(void (*cb)(void *, const char *), void *arg,
 		stats_print(cb, arg, opts);
 }
 
-/* stats_print:true; false until the options are read, so a process that
- * never allocates touches nothing here. */
-static void __attribute__((__destructor__))
+/* conf is all zero until the options are read, so a process that never
+ * allocates touches nothing here. */
+void
 stats_at_exit(void)
 {
 

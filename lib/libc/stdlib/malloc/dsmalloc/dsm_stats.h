@@ -101,6 +101,8 @@ bool	stats_read_arena(unsigned index, struct stats_arena *);
 void	stats_read(struct stats *);
 void	stats_print(void (*cb)(void *, const char *), void *arg,
 	    const char *opts);
+/* The report that stats_print:true asks for. */
+void	stats_at_exit(void);
 /*
  * One figure out of what stats_read() or stats_read_arena() filled, in the
  * item's unit; bin counts from 0 and matters to STATS_BIN only.

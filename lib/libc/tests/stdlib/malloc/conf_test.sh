@@ -29,6 +29,20 @@ environment_body()
 	    "$(atf_get_srcdir)/h_conf" ssize_t:opt.dirty_decay_ms
 }
 
+atf_test_case archive
+archive_head()
+{
+	atf_set "descr" "stats_print:true works in a program linked with the" \
+	    "archive"
+}
+archive_body()
+{
+	atf_check -e match:"End dsmalloc statistics" \
+	    env MALLOC_CONF=stats_print:true "$(atf_get_srcdir)/h_archive"
+	atf_check env MALLOC_CONF=stats_print:false \
+	    "$(atf_get_srcdir)/h_archive"
+}
+
 # bad MALLOC_CONF word ...: the message has one line for each word, and all
 # name the source; good options before and after take effect all the same.
 bad()
@@ -99,6 +113,7 @@ garbage_body()
 atf_init_test_cases()
 {
 	atf_add_test_case environment
+	atf_add_test_case archive
 	atf_add_test_case unknown_option
 	atf_add_test_case bad_value
 	atf_add_test_case garbage
