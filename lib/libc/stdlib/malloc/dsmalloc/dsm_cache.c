@@ -304,8 +304,8 @@ cache_is_inline(const struct cache *c, void *const *limit)
 }
 
 /* A larger array for a stack, when it may hold that much. */
-static bool
-cache_grow(struct cache *c, unsigned class, size_t max)
+static bool DSM_NOINLINE
+cache_grow_slow(struct cache *c, unsigned class, size_t max)
 {
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
@@ -332,6 +332,15 @@ cache_grow(struct cache *c, unsigned class, size_t max)
 	e->limit = array;
 	e->sp = k->end - n;
 	return (true);
+}
+
+/* A stack as large as it may be is by far the most common. */
+static inline bool
+cache_grow(struct cache *c, unsigned class, size_t max)
+{
+
+	return ((c->class[class].cap + 2u) * size_info[class].size <= max &&
+	    cache_grow_slow(c, class, max));
 }
 
 /* Fill an empty stack. */

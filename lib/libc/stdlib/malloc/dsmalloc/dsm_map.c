@@ -101,12 +101,14 @@ map_set(const void *addr, size_t size, const void *span, unsigned tag)
 {
 	uint64_t word = (uint64_t)(uintptr_t)span << MAP_TAG_BITS | tag;
 	uintptr_t a = (uintptr_t)addr, end = a + size, stop;
-	uint64_t *slot;
+	uint64_t *last, *slot;
 
-	while (a < end) {
+	for (; a < end; a = stop) {
 		stop = DSM_MIN(end, ROUND_UP(a + 1, GIB(1)));
-		for (slot = map_slot(a); a < stop; a += MAP_GRANULE)
-			store_rlx(slot++, word);
+		slot = map_slot(a);
+		last = slot + ((stop - a) >> MAP_GRANULE_SHIFT);
+		for (; slot < last; slot++)
+			store_rlx(slot, word);
 	}
 }
 

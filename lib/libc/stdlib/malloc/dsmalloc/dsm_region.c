@@ -175,13 +175,23 @@ region_fit(struct regions *rs, unsigned n)
 static bool
 region_take(struct region *r, unsigned page, unsigned n)
 {
-	unsigned dirty = bits_count(r->touched, page, page + n);
+	unsigned dirty = 0, end = page + n, i;
+	uint64_t m;
 
 	if (r->nused == 0)
 		r->set->nempty--;
-	bits_set(r->used, page, page + n);
-	bits_set(r->touched, page, page + n);
-	bits_clear(r->old, page, page + n);
+	for (i = page / BITS_WORD; i * BITS_WORD < end; i++) {
+		m = bits_mask(i, page, end);
+		if ((r->touched[i] & m) == m)
+			dirty += DSM_MIN(end, (i + 1) * BITS_WORD) -
+			    DSM_MAX(page, i * BITS_WORD);
+		else
+			dirty += (unsigned)__builtin_popcountll(r->touched[i] &
+			    m);
+		r->used[i] |= m;
+		r->touched[i] |= m;
+		r->old[i] &= ~m;
+	}
 	r->nused += n;
 	r->ndirty -= dirty;
 	r->set->used += n;
@@ -190,12 +200,15 @@ region_take(struct region *r, unsigned page, unsigned n)
 	return (dirty == 0);
 }
 
-/* The lowest run of n set bits; npages when there is none. */
+/* The lowest run of n dirty pages; npages when there is none. */
 static unsigned
-region_search(const struct region *r, const uint64_t *map, unsigned n)
+region_search_dirty(const struct region *r, unsigned n)
 {
-	unsigned end, start = 0;
+	uint64_t map[REGION_WORDS];
+	unsigned end, i, start = 0;
 
+	for (i = 0; i < REGION_WORDS; i++)
+		map[i] = r->touched[i] & ~r->used[i];
 	for (;;) {
 		start = bits_next_set(map, start, r->npages);
 		end = bits_next_clear(map, start, r->npages);
@@ -206,26 +219,34 @@ region_search(const struct region *r, const uint64_t *map, unsigned n)
 	return (start);
 }
 
+/* The lowest run of n free pages, in a region that has one. */
+static unsigned
+region_search(const struct region *r, unsigned n)
+{
+	unsigned end, start = 0;
+
+	for (;;) {
+		start = bits_next_clear(r->used, start, r->npages);
+		end = bits_next_set(r->used, start, r->npages);
+		if (end - start >= n)
+			break;
+		DSM_ASSERT(end < r->npages);
+		start = end;
+	}
+	return (start);
+}
+
 /* Where n pages are taken: the lowest dirty ones, since they have memory,
  * else the lowest. */
 static unsigned
 region_place(const struct region *r, unsigned n)
 {
-	uint64_t map[REGION_WORDS];
-	unsigned i, start = r->npages;
+	unsigned start = r->npages;
 
-	if (r->ndirty >= n) {
-		for (i = 0; i < REGION_WORDS; i++)
-			map[i] = r->touched[i] & ~r->used[i];
-		start = region_search(r, map, n);
-	}
-	if (start == r->npages) {
-		for (i = 0; i < REGION_WORDS; i++)
-			map[i] = ~r->used[i];
-		start = region_search(r, map, n);
-	}
-	DSM_ASSERT(start < r->npages);
-	return (start);
+	/* Where all that is free is dirty the lowest run is. */
+	if (r->ndirty >= n && r->ndirty + r->nused < r->npages)
+		start = region_search_dirty(r, n);
+	return (start < r->npages ? start : region_search(r, n));
 }
 
 /* The length of the free run that a page is in. */
