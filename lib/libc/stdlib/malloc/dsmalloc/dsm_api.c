@@ -149,7 +149,7 @@ api_extent(const char *what, const void *p, uint64_t word)
 static void DSM_NOINLINE
 free_slow(void *p)
 {
-	uint64_t word = map_find(p);
+	uint64_t word = map_word(p);
 	struct extent *e;
 	struct arena *a;
 	struct cache *c;
@@ -158,6 +158,9 @@ free_slow(void *p)
 		return;
 	if (unlikely(word == 0))
 		free_bad("free", p, word);
+	/* Beyond the map's window it is only here that there may be room. */
+	if (fast_push(fast_entry(cache_self, map_tag(word)), p))
+		return;
 	c = cache_enter();
 	if (map_tag(word) != 0 && map_tag(word) != MAP_TAG_FREE) {
 		if (likely(c != NULL))
@@ -239,15 +242,17 @@ usable_slow(const void *p)
 {
 
 	return (p == NULL ? 0 :
-	    api_usable("malloc_usable_size", p, map_find(p)));
+	    api_usable("malloc_usable_size", p, map_word(p)));
 }
 
 DSM_EXPORT size_t
 __malloc_usable_size(const void *p)
 {
-	const struct span *s = map_span(map_word(p));
+	uint64_t word;
 
-	return (likely(s != NULL) ? s->usable : usable_slow(p));
+	if (likely(map_near(p, &word)) && likely(map_span(word) != NULL))
+		return (((struct span *)map_span(word))->usable);
+	return (usable_slow(p));
 }
 
 /* A new block, the old contents, the old block freed. */
@@ -273,7 +278,7 @@ realloc_large(void *p, size_t size)
 	void *q = NULL;
 
 	c = cache_enter();
-	e = api_extent("realloc", p, map_find(p));
+	e = api_extent("realloc", p, map_word(p));
 	osize = e->span.size;
 	if (size > SIZE_SMALL_MAX) {
 		cache_tick_large(c);
@@ -305,9 +310,11 @@ DSM_EXPORT void *
 __realloc(void *p, size_t size)
 {
 	size_t i = fast_index(size);
+	uint64_t word;
 
 	if (likely(i < NITEMS(size_table)) &&
-	    likely(map_tag(map_word(p)) == size_table[i] * 8u))
+	    likely(map_near(p, &word)) &&
+	    likely(map_tag(word) == size_table[i] * 8u))
 		return (p);
 	return (realloc_slow(p, size));
 }

@@ -76,11 +76,14 @@ fast_push(struct cache_entry *e, void *p)
 	return (true);
 }
 
+/* A pointer in the map's window. */
 static DSM_INLINE bool
 fast_free(void *p)
 {
+	uint64_t word;
 
-	return (fast_push(fast_entry(cache_self, map_tag(map_word(p))), p));
+	return (map_near(p, &word) &&
+	    fast_push(fast_entry(cache_self, map_tag(word)), p));
 }
 
 /* The class is the size's: no metadata is read at all. */

@@ -9,12 +9,17 @@
 #include "dsm_os.h"
 
 #define	LEAF_BYTES	(MAP_LEAF_WORDS * sizeof(uint64_t))
-/* Leaves lie at multiples of this from the root: the tag's bits are zero. */
-#define	LEAF_ALIGN	((size_t)1 << MAP_TAG_BITS)
 #define	HUGE_BYTES	MIB(2)
+/*
+ * The window takes 1/512 of the address space that it is for: 128 MiB.  The
+ * first span lies near its upper end, since systems map downwards.
+ */
+#define	WINDOW_GIB	64u
+#define	WINDOW_ABOVE(n)	((n) / 8)
 
-uintptr_t map_root[MAP_ROOT_WORDS];
+struct map_window map_window;
 
+static uint64_t *map_root[MAP_ROOT_WORDS];	/* atomic */
 static struct lock map_lock = LOCK_INITIALIZER(LOCK_MAP);
 
 /*
@@ -33,33 +38,70 @@ map_init(void)
 		    ROUND_UP(end, os_page) - ROUND_DOWN(a, os_page));
 }
 
+static inline uint64_t *
+map_slot(uint64_t *leaf, uintptr_t a)
+{
+
+	return (leaf + ((a >> MAP_GRANULE_SHIFT) & (MAP_LEAF_WORDS - 1)));
+}
+
 uint64_t
 map_find(const void *p)
 {
 	uintptr_t a = (uintptr_t)p;
+	uint64_t *leaf;
 
-	if (a >> MAP_ADDR_BITS != 0 || load_acq(&map_root[a >>
-	    MAP_LEAF_SHIFT]) == 0)
+	if (a >> MAP_ADDR_BITS != 0 ||
+	    (leaf = load_acq(&map_root[a >> MAP_LEAF_SHIFT])) == NULL)
 		return (0);
-	return (map_word(p));
+	return (load_rlx(map_slot(leaf, a)));
+}
+
+/* Reserve the window around the GiB of the first span, once. */
+static void
+map_open_window(uintptr_t i)
+{
+	uint64_t gib = DSM_MIN(os_address_limit() >> MAP_LEAF_SHIFT,
+	    WINDOW_GIB);
+	uintptr_t first;
+
+	LOCK_ASSERT(&map_lock);
+	gib = DSM_MAX(gib, 1u);
+	if ((map_window.word = os_reserve(gib * LEAF_BYTES)) == NULL)
+		return;
+	first = DSM_MIN(i + 1 + WINDOW_ABOVE(gib), MAP_ROOT_WORDS);
+	first -= DSM_MIN(first, gib);
+	map_window.first = first * MAP_LEAF_WORDS;
+	store_rel(&map_window.n, gib * MAP_LEAF_WORDS);
+}
+
+/* Memory for a leaf: its place in the window, when it has one. */
+static uint64_t *
+map_leaf_memory(uintptr_t i)
+{
+	uintptr_t at = i * MAP_LEAF_WORDS - map_window.first;
+	uint64_t *leaf = map_window.word + at;
+
+	if (at >= map_window.n)
+		leaf = os_map(LEAF_BYTES, os_page);
+	else if (!os_commit(leaf, LEAF_BYTES))
+		leaf = NULL;
+	if (leaf != NULL)
+		(void)os_nohuge(leaf, LEAF_BYTES);
+	return (leaf);
 }
 
 static bool
-map_leaf(unsigned i)
+map_leaf(uintptr_t i)
 {
-	uintptr_t p, off;
-	bool ok = true;
+	bool ok;
 
 	lock_take(&map_lock);
-	if (map_root[i] == 0) {
-		p = (uintptr_t)os_map(LEAF_BYTES + LEAF_ALIGN, os_page);
-		ok = p != 0;
-		if (ok) {
-			off = ROUND_UP(p - (uintptr_t)map_root, LEAF_ALIGN);
-			(void)os_nohuge((void *)p, LEAF_BYTES + LEAF_ALIGN);
-			store_rel(&map_root[i], off);
-		}
-	}
+	if (map_window.n == 0)
+		map_open_window(i);
+	if (map_root[i] == NULL)
+		store_rel(&map_root[i], map_leaf_memory(i));
+	ok = map_root[i] != NULL;
 	lock_drop(&map_lock);
 	return (ok);
 }
@@ -73,26 +115,26 @@ map_prepare(const void *addr, size_t size)
 	if (last < a || last >> MAP_ADDR_BITS != 0)
 		return (false);
 	for (i = a >> MAP_LEAF_SHIFT; i <= last >> MAP_LEAF_SHIFT; i++)
-		if (load_acq(&map_root[i]) == 0 && !map_leaf((unsigned)i))
+		if (load_acq(&map_root[i]) == NULL && !map_leaf(i))
 			return (false);
 	return (true);
 }
 
+/* The place of a prepared address's word. */
 static inline uint64_t *
-map_slot(uintptr_t a)
+map_place(uintptr_t a)
 {
-	char *leaf = (char *)map_root + map_root[a >> MAP_LEAF_SHIFT];
+	uint64_t *leaf = load_acq(&map_root[a >> MAP_LEAF_SHIFT]);
 
-	DSM_ASSERT(map_root[a >> MAP_LEAF_SHIFT] != 0);
-	return ((uint64_t *)(void *)leaf +
-	    ((a >> MAP_GRANULE_SHIFT) & (MAP_LEAF_WORDS - 1)));
+	DSM_ASSERT(leaf != NULL);
+	return (map_slot(leaf, a));
 }
 
 void
 map_set_one(const void *addr, const void *span, unsigned tag)
 {
 
-	store_rlx(map_slot((uintptr_t)addr),
+	store_rlx(map_place((uintptr_t)addr),
 	    (uint64_t)(uintptr_t)span << MAP_TAG_BITS | tag);
 }
 
@@ -105,7 +147,7 @@ map_set(const void *addr, size_t size, const void *span, unsigned tag)
 
 	for (; a < end; a = stop) {
 		stop = DSM_MIN(end, ROUND_UP(a + 1, GIB(1)));
-		slot = map_slot(a);
+		slot = map_place(a);
 		last = slot + ((stop - a) >> MAP_GRANULE_SHIFT);
 		for (; slot < last; slot++)
 			store_rlx(slot, word);

@@ -14,6 +14,7 @@
 
 /* dsm_os_*.c */
 #define	os_abort	__dsm_os_abort
+#define	os_address_limit __dsm_os_address_limit
 #define	os_clock_ns	__dsm_os_clock_ns
 #define	os_collapse	__dsm_os_collapse
 #define	os_commit	__dsm_os_commit
@@ -38,6 +39,7 @@
 #define	os_readat	__dsm_os_readat
 #define	os_readfile	__dsm_os_readfile
 #define	os_readlink	__dsm_os_readlink
+#define	os_reserve	__dsm_os_reserve
 #define	os_resident	__dsm_os_resident
 #define	os_secure	__dsm_os_secure
 #define	os_tid		__dsm_os_tid
@@ -81,9 +83,9 @@
 #define	map_find	__dsm_map_find
 #define	map_init	__dsm_map_init
 #define	map_prepare	__dsm_map_prepare
-#define	map_root	__dsm_map_root
-#define	map_set	__dsm_map_set
+#define	map_set		__dsm_map_set
 #define	map_set_one	__dsm_map_set_one
+#define	map_window	__dsm_map_window
 
 /* dsm_conf.c */
 #define	conf	__dsm_conf

@@ -49,6 +49,9 @@ void	 os_unmap(void *addr, size_t size);
 bool	 os_move(void *addr, size_t size, void *dst, bool *lost);
 /* Grow a mapping where it is; false when the space behind is taken. */
 bool	 os_extend(void *addr, size_t osize, size_t nsize);
+/* Address space that reads as zero and has neither memory nor a claim to it;
+ * os_commit() makes it writable, if it fails it stays as it is. */
+void	*os_reserve(size_t size);
 bool	 os_commit(void *addr, size_t size);
 bool	 os_decommit(void *addr, size_t size);
 /* The kernel may take the pages later; contents indeterminate from now on. */
@@ -63,6 +66,7 @@ bool	 os_nohuge(void *addr, size_t size);
 bool	 os_huge(void *addr, size_t size);
 bool	 os_collapse(void *addr, size_t size);
 
+uint64_t os_address_limit(void);	/* RLIMIT_AS; UINT64_MAX = none */
 unsigned os_cpus(void);			/* usable by this process, >= 1 */
 unsigned os_cpu_now(void);		/* a hint; on Linux never a system
 					   call, and 0 when unknown */

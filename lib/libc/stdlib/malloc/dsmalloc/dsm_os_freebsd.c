@@ -20,6 +20,7 @@
 #include <sys/cpuset.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysctl.h>
 #include <sys/umtx.h>
@@ -136,6 +137,13 @@ os_extend(void *addr, size_t osize, size_t nsize)
 {
 
 	return (os_map_at((char *)addr + osize, nsize - osize));
+}
+
+void *
+os_reserve(size_t size)
+{
+
+	return (os_mmap(NULL, size, PROT_READ, OS_ANON));
 }
 
 bool
@@ -282,6 +290,17 @@ os_sysctl(const int *mib, unsigned n, void *buf, size_t len)
 	have = len;
 	return (os_call(SYS___sysctl, (long)mib, n, (long)buf, (long)&have, 0,
 	    0) == 0 && have == len);
+}
+
+uint64_t
+os_address_limit(void)
+{
+	struct rlimit rl;
+
+	if (os_call3(SYS_getrlimit, RLIMIT_AS, (long)&rl, 0) != 0 ||
+	    rl.rlim_cur == RLIM_INFINITY)
+		return (UINT64_MAX);
+	return ((uint64_t)rl.rlim_cur);
 }
 
 uint64_t

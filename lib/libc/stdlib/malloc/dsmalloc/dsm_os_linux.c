@@ -18,6 +18,7 @@
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 
@@ -278,11 +279,23 @@ os_extend(void *addr, size_t osize, size_t nsize)
 	    (long)nsize, 0, 0, 0)));
 }
 
+void *
+os_reserve(size_t size)
+{
+
+	return (os_mmap(NULL, size, PROT_READ, OS_ANON | MAP_NORESERVE));
+}
+
 bool
 os_commit(void *addr, size_t size)
 {
 
-	return (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED) != NULL);
+	if (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED) != NULL)
+		return (true);
+	/* A kernel that counts memory strictly has unmapped it by then. */
+	(void)os_mmap(addr, size, PROT_READ, OS_ANON | MAP_NORESERVE |
+	    MAP_FIXED_NOREPLACE);
+	return (false);
 }
 
 bool
@@ -487,6 +500,17 @@ os_secure(void)
 {
 
 	return (os_is_secure);
+}
+
+uint64_t
+os_address_limit(void)
+{
+	struct rlimit64 rl;
+
+	if (os_failed(os_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&rl, 0,
+	    0)) || rl.rlim_cur == RLIM64_INFINITY)
+		return (UINT64_MAX);
+	return (rl.rlim_cur);
 }
 
 uint64_t
