@@ -62,12 +62,12 @@ struct slab {
 	int32_t		 owed;		/* words seen - announcements seen */
 	/* Atomic. */
 	uint32_t	 arrived;	/* announcements not yet taken */
-	LIST_ENTRY(slab) link;		/* under the bin's lock */
+	TAILQ_ENTRY(slab) link;		/* under the bin's lock */
 	struct slab	*inbox;		/* next; written by the pusher */
 	uint64_t	 word[];	/* avail[nwords], remote[nwords] */
 };
 
-LIST_HEAD(slab_head, slab);
+TAILQ_HEAD(slab_head, slab);
 
 /* A geometry computed once the page size is known. */
 struct slab_geom {
