@@ -25,7 +25,9 @@
  *	close		only when owed is 0: then no freer stands between its
  *			OR and its push, so no late push onto a descriptor
  *			that serves another bin by then can exist.
- * The OR and the add release, the exchanges acquire.
+ * The OR and the add release, the exchanges acquire.  The exchange of
+ * "arrived" releases too, and the add acquires: the link that the collector
+ * has read is then the next freer's to write.
  *
  * Life: open (all free) -> current slab of its bin, full, or in a list of
  * those with room -> closed when all is free and nothing owed.
