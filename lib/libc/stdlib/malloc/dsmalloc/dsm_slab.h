@@ -94,8 +94,9 @@ slab_remote(struct slab *s)
 	return (s->word + s->nwords);
 }
 
-/* Which slot an offset lies in: exact for every byte of the largest slab,
- * since the error of inv, below 1, times the offset stays under 2^32/size. */
+/* Which slot an offset lies in.  inv is too large by e / size, e < size, and
+ * exact for every byte of a slab where e times its bytes stays under 2^32: so
+ * it does for all classes, at pages of 64 KiB too. */
 static inline unsigned
 slab_slot(const struct slab *s, size_t off)
 {
