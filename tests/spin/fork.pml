@@ -1,7 +1,7 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The fork protocol.
+ * The fork protocol: the gate of dsm_cache.c.
  *
  * A slow path sets the "inside" flag of its cache, then looks at the fork
  * word.  If another thread's id stands there, it clears its flag, sleeps until
@@ -10,12 +10,14 @@
  * slow paths itself, for other fork handlers allocate.  A second forker waits
  * for the word like a slow path.
  *
- * A thread that has no cache yet is on no list that the forker could look at.
- * It makes one under the registry lock, outside of any slow path.  So the
- * forker looks at the flags under the registry lock and keeps it once all of
- * them are clear; while one is set it lets go, because a slow path may need
- * the registry lock itself.  A thread that exits leaves its last slow path
- * before it takes its cache off the list.
+ * A thread that has no cache is on no list that the forker could look at.  It
+ * is a stray: it is counted while it is inside.  A thread's first slow path
+ * begins as a stray's, which puts the new cache on the list, and goes on with
+ * the cache's flag, set before the count falls.  A thread's last begins with
+ * its cache's flag and goes on as a stray's, which was counted before the
+ * flag was cleared, and gives the cache away.  So the forker waits until there
+ * are no strays, which makes the list of caches stable; then looks at the
+ * caches; and then waits for strays once more.
  *
  * Claims: at the moment of the fork no thread is inside, and the registry is
  * whole; nobody is left sleeping and nothing deadlocks; everyone comes to an
@@ -28,10 +30,11 @@
  * BROKEN=1: the slow path looks at the word before it sets its flag.
  * BROKEN=2: the slow path keeps its flag while it waits.
  * BROKEN=3: the forker is not exempt.
- * BROKEN=4: the forker holds the registry lock while it waits for the flags.
- * BROKEN=5: the forker does not keep the registry lock across the fork.
+ * BROKEN=4: the forker does not wait for strays before it looks at caches.
+ * BROKEN=5: the forker does not wait for strays after it.
  * BROKEN=6: the waiter looks and sleeps in two steps.
- * BROKEN=7: a thread that exits takes its cache off the list while inside.
+ * BROKEN=7: a thread that ends clears its flag before it is a stray.
+ * BROKEN=8: a new thread is no stray any more before it sets its flag.
  * Each must fail.
  */
 #ifndef BROKEN
@@ -53,6 +56,7 @@ bool registered[NT];
 bool inside[NT];
 bool asleep[NT];
 bool reglocked;
+byte strays;			/* threads inside without a cache */
 byte critical;			/* threads in a critical section */
 byte inregistry;		/* threads that change the registry */
 byte done;
@@ -136,23 +140,45 @@ inline reg_unlock()
 	reglocked = false
 }
 
+/* The same without a cache. */
+inline stray_enter(me, w)
+{
+	do
+	:: true ->
+		strays++;
+		w = forkword;
+		if
+		:: w == NONE || w == me -> break
+		:: else
+		fi;
+		strays--;
+		sleep_while(me, w)
+	od;
+	critical++
+}
+
 proctype thread(byte me; bool forks)
 {
-	byte n = 0, i = 0, w, mine;
+	byte n = 0, i = 0, w;
 
 	/* First use: make a cache. */
+	stray_enter(me, w);
 	reg_lock();
 	registered[me] = true;
 	reg_unlock();
+#if BROKEN == 8
+	strays--;
+	inside[me] = true;
+#else
+	inside[me] = true;
+	strays--;
+#endif
+	slow_leave(me);
 
 	do
 	:: n == NSLOW -> break
 	:: n != NSLOW ->
 		slow_enter(me, w);
-		if
-		:: n == 0 -> reg_lock(); reg_unlock()
-		:: n != 0
-		fi;
 		slow_leave(me);
 		n++
 	od;
@@ -176,44 +202,25 @@ proctype thread(byte me; bool forks)
 		od;
 		slow_enter(me, w);	/* another handler allocates */
 		slow_leave(me);
-#if BROKEN == 4
-		reg_lock();
+#if BROKEN != 4
+		(strays == 0);
 #endif
 		do
-		:: true ->
-#if BROKEN != 4
-			reg_lock();
-#endif
-			i = 0;
-			do
-			:: i == NT -> break
-			:: i != NT ->
-				if
-				:: i != me && registered[i] && inside[i] ->
-					break
-				:: else -> i++
-				fi
-			od;
+		:: i == NT -> break
+		:: i != NT ->
 			if
-			:: i == NT -> break
+			:: registered[i] && i != me -> (!inside[i])
 			:: else
 			fi;
-#if BROKEN != 4
-			reg_unlock();
-#endif
-			/* Spin; then look at all of them again. */
-			(!inside[i])
+			i++
 		od;
 		i = 0;
-#if BROKEN == 5
-		reg_unlock();
-		atomic { assert(critical == 0); assert(inregistry == 0) }
-#else
-		/* The fork. */
-		atomic { assert(critical == 0); assert(inregistry == 1) }
-		/* After it, in the parent. */
-		reg_unlock();
+#if BROKEN != 5
+		(strays == 0);
 #endif
+		/* The fork. */
+		atomic { assert(critical == 0); assert(inregistry == 0) }
+		/* After it, in the parent. */
 		slow_enter(me, w);
 		slow_leave(me);
 		forkword = NONE;
@@ -221,20 +228,20 @@ proctype thread(byte me; bool forks)
 	:: !forks
 	fi;
 
-	/* Exit: flush the cache, then take it off the list. */
+	/* Exit: flush the cache, then give it away. */
+	slow_enter(me, w);
 #if BROKEN == 7
-	slow_enter(me, w);
-	reg_lock();
-	registered[me] = false;
-	reg_unlock();
-	slow_leave(me);
+	inside[me] = false;
+	strays++;
 #else
-	slow_enter(me, w);
-	slow_leave(me);
+	strays++;
+	inside[me] = false;
+#endif
 	reg_lock();
 	registered[me] = false;
 	reg_unlock();
-#endif
+	critical--;
+	strays--;
 	done++
 }
 
@@ -248,7 +255,8 @@ init {
 		od
 	}
 	(done == NT);
-	assert(forkword == NONE && critical == 0 && !reglocked)
+	assert(forkword == NONE && critical == 0 && strays == 0 &&
+	    !reglocked)
 }
 
 ltl ends { <> (done == NT) }

@@ -153,7 +153,7 @@ fork_broken_body()
 {
 	local i
 
-	for i in 1 2 3 4 5 6 7; do
+	for i in 1 2 3 4 5 6 7 8; do
 		broken fork.pml -DBROKEN=${i}
 	done
 }

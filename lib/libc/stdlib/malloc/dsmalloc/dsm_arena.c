@@ -35,13 +35,11 @@
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
  *	init		initialisation, the registry of caches
- *	ctl		mallctl
  *	arena		making an arena, and an arena's bins
  *	bin		a bin, its slabs
  *	large		an arena's stock of large blocks
  *	region		a set's regions
  *	pool		free extents
- *	decay		(no lock: atomics)
  *	map		making a leaf
  *	base		metadata
  * No system call but mmap is made under a lock above base, no purge under

@@ -20,8 +20,11 @@ void
 bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag,
     const uint32_t *threads)
 {
+	unsigned i;
 
 	lock_init(&b->lock, LOCK_BIN);
+	for (i = 0; i < SLAB_LISTS; i++)
+		TAILQ_INIT(&b->list[i]);
 	b->class = (uint8_t)class;
 	b->tag = (uint16_t)tag;
 	b->threads = threads;
@@ -63,27 +66,28 @@ bin_roomy(const struct bin *b)
 
 /*
  * A slab that is not current has so many free slots that it belongs on
- * another list, or is empty.
+ * another list, or is empty.  False: it was closed.
  */
-static void DSM_NOINLINE
+static bool DSM_NOINLINE
 bin_relist(struct bin *b, struct slab *s, uint64_t now)
 {
 	unsigned list;
 
 	LOCK_ASSERT(&b->lock);
 	if (s->list != SLAB_UNLISTED)
-		LIST_REMOVE(s, link);
+		TAILQ_REMOVE(&b->list[s->list], s, link);
 	if (s->nfree == s->nslots) {
 		if ((b->nempty > 0 || bin_roomy(b)) && s->owed == 0) {
 			bin_close(b, s, now);
-			return;
+			return (false);
 		}
 		b->nempty++;
 	}
 	s->purged = false;
 	list = slab_fullness(s, &s->next);
 	s->list = (uint8_t)list;
-	LIST_INSERT_HEAD(&b->list[list], s, link);
+	TAILQ_INSERT_HEAD(&b->list[list], s, link);
+	return (true);
 }
 
 /* Take a slab off its list; its frees then only set bits. */
@@ -92,7 +96,7 @@ bin_unlist(struct bin *b, struct slab *s)
 {
 
 	LOCK_ASSERT(&b->lock);
-	LIST_REMOVE(s, link);
+	TAILQ_REMOVE(&b->list[s->list], s, link);
 	if (s->nfree == s->nslots)
 		b->nempty--;
 	s->list = SLAB_UNLISTED;
@@ -129,7 +133,7 @@ bin_drain(struct bin *b, uint64_t now)
 			b->nempty--;
 		b->ndalloc += slab_collect(s);
 		if (s->nfree >= s->next)
-			bin_relist(b, s, now);
+			(void)bin_relist(b, s, now);
 	}
 }
 
@@ -184,7 +188,7 @@ bin_next(struct bin *b, bool open)
 	unsigned i;
 
 	for (i = 0; i < SLAB_LISTS && s == NULL; i++)
-		s = LIST_FIRST(&b->list[i]);
+		s = TAILQ_FIRST(&b->list[i]);
 	if (s != NULL) {
 		bin_unlist(b, s);
 	} else {
@@ -232,7 +236,7 @@ bin_put_own(struct bin *b, struct slab *s, void *const *v, unsigned i,
 	i = slab_put(s, v, i, n);
 	b->ndalloc += i - first;
 	if (unlikely(s->nfree >= s->next))
-		bin_relist(b, s, now);
+		(void)bin_relist(b, s, now);
 	return (i);
 }
 
@@ -347,10 +351,11 @@ bin_spare(struct bin *b, uint64_t now)
 	bin_drain(b, now);
 	if (s != NULL && s->nfree > s->nslots / 2) {
 		b->current = NULL;
-		bin_relist(b, s, now);
+		(void)bin_relist(b, s, now);
 	}
-	for (s = LIST_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL; s = next) {
-		next = LIST_NEXT(s, link);
+	for (s = TAILQ_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL &&
+	    b->nempty > 0; s = next) {
+		next = TAILQ_NEXT(s, link);
 		if (s->nfree == s->nslots && s->owed == 0) {
 			bin_unlist(b, s);
 			bin_close(b, s, now);
@@ -358,20 +363,18 @@ bin_spare(struct bin *b, uint64_t now)
 	}
 }
 
-/* Take sparse slabs that have not been purged off their lists. */
+/* Take sparse slabs that have not been purged off their lists, where they
+ * stand before those that have. */
 static unsigned
 bin_sparse(struct bin *b, struct slab **v, unsigned max)
 {
-	struct slab *next, *s;
+	struct slab *s;
 	unsigned k, n = 0;
 
 	LOCK_ASSERT(&b->lock);
 	for (k = 1; k < SLAB_LISTS; k++)
-		for (s = LIST_FIRST(&b->list[k]); s != NULL && n < max;
-		    s = next) {
-			next = LIST_NEXT(s, link);
-			if (s->purged)
-				continue;
+		while (n < max && (s = TAILQ_FIRST(&b->list[k])) != NULL &&
+		    !s->purged) {
 			bin_unlist(b, s);
 			v[n++] = s;
 		}
@@ -402,6 +405,15 @@ bin_purge_slabs(struct bin *b, struct slab **v, unsigned n)
 	return (bytes);
 }
 
+static void
+bin_purged(struct bin *b, struct slab *s)
+{
+
+	s->purged = true;
+	TAILQ_REMOVE(&b->list[s->list], s, link);
+	TAILQ_INSERT_TAIL(&b->list[s->list], s, link);
+}
+
 size_t
 bin_purge(struct bin *b, uint64_t now)
 {
@@ -418,15 +430,9 @@ bin_purge(struct bin *b, uint64_t now)
 		lock_drop(&b->lock);
 		bytes += bin_purge_slabs(b, v, n);
 		lock_take(&b->lock);
-		for (i = 0; i < n; i++) {
-			/* Closed, if it has become empty and is not kept. */
-			bool kept = v[i]->nfree != v[i]->nslots ||
-			    b->nempty == 0 || v[i]->owed != 0;
-
-			bin_relist(b, v[i], now);
-			if (kept)
-				v[i]->purged = true;
-		}
+		for (i = 0; i < n; i++)
+			if (bin_relist(b, v[i], now))
+				bin_purged(b, v[i]);
 		bin_unlock(b, now);
 	} while (n == NITEMS(v));
 	return (bytes);
@@ -467,7 +473,7 @@ bin_valid(struct bin *b)
 	struct slab *s;
 
 	for (i = 0; i < SLAB_LISTS; i++)
-		LIST_FOREACH(s, &b->list[i], link) {
+		TAILQ_FOREACH(s, &b->list[i], link) {
 			if (s->list != i || s->nfree == 0 ||
 			    s->span.owner != b)
 				return (false);

@@ -554,19 +554,6 @@ cache_requests(unsigned ind, unsigned class)
 	return (n);
 }
 
-unsigned
-cache_threads(void)
-{
-	struct cache *c;
-	unsigned n = 0;
-
-	lock_take(&cache_lock);
-	SLIST_FOREACH(c, &cache_all, all)
-		n += !c->isidle;
-	lock_drop(&cache_lock);
-	return (n);
-}
-
 /* Wait until nobody is inside without a cache. */
 static void
 gate_wait_strays(void)

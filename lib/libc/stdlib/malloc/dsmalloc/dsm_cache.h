@@ -131,7 +131,6 @@ void	 cache_exit_self(void);		/* the thread has ended */
 /* Within the gate: this thread's slots, and everyone's figures. */
 void	 cache_flush_self(void);
 size_t	 cache_bytes_all(void);
-unsigned cache_threads(void);
 uint64_t cache_requests(unsigned ind, unsigned class);
 
 void	 cache_prefork(void);

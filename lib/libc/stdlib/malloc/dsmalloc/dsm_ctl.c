@@ -206,14 +206,14 @@ CTL_HANDLER(ctl_bin_size)
 CTL_HANDLER(ctl_bin_nregs)
 {
 
-	v->u32 = size_info[index[1] + 1].slots;
+	v->u32 = slab_geom[index[1] + 1].nslots;
 	return (0);
 }
 
 CTL_HANDLER(ctl_bin_slab)
 {
 
-	v->z = size_info[index[1] + 1].slab;
+	v->z = slab_geom[index[1] + 1].bytes;
 	return (0);
 }
 

@@ -37,9 +37,10 @@ static uint32_t	init_owner;		/* the thread that is at it */
 #ifndef DSM_IN_LIBC
 static pthread_key_t init_key;
 
-/* Run in the last round of destructors, when the others have had theirs; the
- * key's value is the number of the round. */
-#define	INIT_ROUNDS	PTHREAD_DESTRUCTOR_ITERATIONS
+/* Run in the last round of destructors but one, when the others have had
+ * theirs; the key's value is the number of the round.  The last is left to
+ * what takes the whole thread down, a sanitizer for one. */
+#define	INIT_ROUNDS	(PTHREAD_DESTRUCTOR_ITERATIONS - 1)
 
 static void
 init_thread_end(void *arg)

@@ -22,13 +22,11 @@
 /* Ranks, in the order in which they may be taken. */
 enum lock_rank {
 	LOCK_INIT = 1,		/* initialisation, arena creation, registry */
-	LOCK_CTL,		/* mallctl's state */
 	LOCK_ARENA,		/* an arena's life */
 	LOCK_BIN,		/* a bin and its slabs */
 	LOCK_LARGE,		/* an arena's large blocks and stock */
 	LOCK_REGION,		/* an arena's regions */
 	LOCK_POOL,		/* the shared pool of empty regions */
-	LOCK_DECAY,		/* an arena's decay state */
 	LOCK_MAP,		/* making a leaf */
 	LOCK_BASE,		/* metadata */
 };

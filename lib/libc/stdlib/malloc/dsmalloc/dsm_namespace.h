@@ -55,9 +55,8 @@
 
 /* dsm_lock.c */
 #define	lock_check	__dsm_lock_check
+#define	lock_die	__dsm_lock_die
 #define	lock_enter	__dsm_lock_enter
-#define	lock_forked	__dsm_lock_forked
-#define	lock_forking	__dsm_lock_forking
 #define	lock_held	__dsm_lock_held
 #define	lock_init	__dsm_lock_init
 #define	lock_leave	__dsm_lock_leave
@@ -140,6 +139,7 @@
 
 /* dsm_decay.c */
 #define	decay_arm	__dsm_decay_arm
+#define	decay_before	__dsm_decay_before
 #define	decay_begin	__dsm_decay_begin
 #define	decay_clock	__dsm_decay_clock
 #define	decay_deadline	__dsm_decay_deadline
@@ -159,6 +159,7 @@
 #define	bin_requests	__dsm_bin_requests
 #define	bin_out	__dsm_bin_out
 #define	bin_slack	__dsm_bin_slack
+#define	bin_stats	__dsm_bin_stats
 #define	bin_valid	__dsm_bin_valid
 
 /* dsm_large.c */
@@ -204,7 +205,6 @@
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
-#define	cache_threads	__dsm_cache_threads
 #define	cache_tick_large	__dsm_cache_tick_large
 
 /* dsm_init.c */

@@ -162,10 +162,12 @@ region_fit(struct regions *rs, unsigned n)
 				return (r);
 			if (r->longest >= n && fit == NULL)
 				fit = r;
-			if (--tries == 0)
-				return (fit);
+			if (tries == 0 || --tries == 0)
+				break;
 		}
-		if (rs->dirty < n)
+		/* In the request's own bucket all may be too short; any of
+		 * the others will do. */
+		if (fit != NULL && (tries == 0 || rs->dirty < n))
 			break;
 	}
 	return (fit);

@@ -12,7 +12,7 @@
  * 4 KiB at which the unused tail falls under one per cent where that is
  * possible below twice the base size.  Untouched slots cost no memory, so a
  * large slab is paid for only as it is used; large ones spread the cost of
- * opening and closing.  On systems with larger pages arena_boot() rounds up
+ * opening and closing.  On systems with larger pages slab_boot() rounds up
  * and counts the slots anew.
  *
  * Inline cache slots: what a thread holds of a class before its first

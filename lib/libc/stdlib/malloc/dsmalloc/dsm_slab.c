@@ -149,7 +149,7 @@ slab_collect(struct slab *s)
 	int32_t seen = 0;
 	uint32_t n;
 
-	n = __atomic_exchange_n(&s->arrived, 0, __ATOMIC_ACQUIRE);
+	n = __atomic_exchange_n(&s->arrived, 0, __ATOMIC_ACQ_REL);
 	for (i = 0; i < s->nwords; i++) {
 		if (load_rlx(&remote[i]) == 0)
 			continue;
@@ -181,7 +181,7 @@ slab_announce(struct slab *s, unsigned word, uint64_t mask)
 		slab_bad_free(s, s->span.addr + ((size_t)word * 64 +
 		    (unsigned)__builtin_ctzll(was & mask)) * s->size);
 	return (was == 0 &&
-	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_RELEASE) == 0);
+	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_ACQ_REL) == 0);
 }
 
 unsigned

@@ -25,7 +25,9 @@
  *	close		only when owed is 0: then no freer stands between its
  *			OR and its push, so no late push onto a descriptor
  *			that serves another bin by then can exist.
- * The OR and the add release, the exchanges acquire.
+ * The OR and the add release, the exchanges acquire.  The exchange of
+ * "arrived" releases too, and the add acquires: the link that the collector
+ * has read is then the next freer's to write.
  *
  * Life: open (all free) -> current slab of its bin, full, or in a list of
  * those with room -> closed when all is free and nothing owed.
@@ -62,12 +64,12 @@ struct slab {
 	int32_t		 owed;		/* words seen - announcements seen */
 	/* Atomic. */
 	uint32_t	 arrived;	/* announcements not yet taken */
-	LIST_ENTRY(slab) link;		/* under the bin's lock */
+	TAILQ_ENTRY(slab) link;		/* under the bin's lock */
 	struct slab	*inbox;		/* next; written by the pusher */
 	uint64_t	 word[];	/* avail[nwords], remote[nwords] */
 };
 
-LIST_HEAD(slab_head, slab);
+TAILQ_HEAD(slab_head, slab);
 
 /* A geometry computed once the page size is known. */
 struct slab_geom {
@@ -92,8 +94,9 @@ slab_remote(struct slab *s)
 	return (s->word + s->nwords);
 }
 
-/* Which slot an offset lies in: exact for every byte of the largest slab,
- * since the error of inv, below 1, times the offset stays under 2^32/size. */
+/* Which slot an offset lies in.  inv is too large by e / size, e < size, and
+ * exact for every byte of a slab where e times its bytes stays under 2^32: so
+ * it does for all classes, at pages of 64 KiB too. */
 static inline unsigned
 slab_slot(const struct slab *s, size_t off)
 {

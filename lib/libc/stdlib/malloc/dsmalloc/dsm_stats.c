@@ -362,7 +362,7 @@ stats_text_bin(const struct print_sink *to, const struct stats_arena *a,
 		print_to(to, " %5s\n", "full");
 		return;
 	}
-	slots = a->bins[bin + 1].curslabs * info->slots;
+	slots = a->bins[bin + 1].curslabs * slab_geom[bin + 1].nslots;
 	print_to(to, " %4u%%\n", slots == 0 ? 0 :
 	    (unsigned)(a->bins[bin + 1].curregs * 100 / slots));
 }
@@ -447,8 +447,8 @@ stats_json_general(const struct print_sink *to)
 	    os_page, SIZE_SMALL_MAX, SIZE_NCLASSES - 1);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		print_to(to, "%s{\"size\":%u,\"nregs\":%u,\"slab_size\":%u}",
-		    i == 1 ? "" : ",", size_info[i].size, size_info[i].slots,
-		    size_info[i].slab);
+		    i == 1 ? "" : ",", size_info[i].size, slab_geom[i].nslots,
+		    slab_geom[i].bytes);
 	print_to(to, "]},");
 }
 

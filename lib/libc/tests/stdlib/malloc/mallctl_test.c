@@ -429,6 +429,32 @@ ATF_TC_BODY(decay_now, tc)
 	}
 }
 
+ATF_TC(mapped);
+ATF_TC_HEAD(mapped, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Blocks that leave holes just too small "
+	    "for the next do not use up address space");
+}
+ATF_TC_BODY(mapped, tc)
+{
+	static void *p[1000];
+	size_t i, size;
+
+	/* 2 MiB are 56 of nine pages and a hole of eight, and so on. */
+	for (size = 9 * 4096; size < 200000; size += 40960) {
+		for (i = 0; i < nitems(p); i++)
+			ATF_REQUIRE((p[i] = malloc(hide(size))) != NULL);
+		ATF_CHECK_MSG(figure("stats.mapped") <
+		    2 * figure("stats.active") + (64 << 20),
+		    "%zu: %ju mapped, %ju active", size,
+		    (uintmax_t)figure("stats.mapped"),
+		    (uintmax_t)figure("stats.active"));
+		for (i = 0; i < nitems(p); i++)
+			free(p[i]);
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -444,6 +470,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, requests);
 	ATF_TP_ADD_TC(tp, purge);
 	ATF_TP_ADD_TC(tp, decay_now);
+	ATF_TP_ADD_TC(tp, mapped);
 
 	return (atf_no_error());
 }
