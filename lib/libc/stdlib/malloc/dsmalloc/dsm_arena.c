@@ -122,6 +122,7 @@ arena_boot(void)
 	pool_init(&arena_set.pool, &hooks_default, 0);
 	regions_init(&arena_set.regions, &arena_set.pool);
 	decay_init(&arena_set.decay, conf.dirty_decay_ms);
+	arena_set.look = conf.dirty_max;
 	return (arena_new(0) != NULL);
 }
 
@@ -258,15 +259,15 @@ arena_sums(struct arena_sums *f)
 /* Give back free slabs and free pages of sparse ones, where there may be
  * some. */
 static size_t
-arena_purge_slabs(struct arena *a, uint64_t now)
+arena_purge_slabs(struct arena *a, size_t limit, uint64_t now)
 {
 	size_t bytes = 0;
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
+	for (c = 1; c < SIZE_NCLASSES && bytes < limit; c++)
 		if (load_acq(&a->bins[c].regions) != NULL &&
 		    bin_slack(&a->bins[c]) >= ARENA_SLACK)
-			bytes += bin_purge(&a->bins[c], now);
+			bytes += bin_purge(&a->bins[c], limit - bytes, now);
 	return (bytes);
 }
 
@@ -299,7 +300,7 @@ set_pass(bool everything, uint64_t now)
 		if (before == 0)
 			continue;
 		(void)large_drain(&a->large, before, now);
-		(void)arena_purge_slabs(a, now);
+		(void)arena_purge_slabs(a, SIZE_MAX, now);
 	}
 	set_fade();
 	if (before == 0)
@@ -364,7 +365,8 @@ set_shed(size_t excess)
 
 /*
  * Dirty memory is bounded by amount as well as by time: dirty_max, or a
- * quarter of what is active where that is more.
+ * quarter of what is active where that is more.  Adding up what is active
+ * takes a while, so while there is room the next look is an eighth later.
  */
 static void
 set_cap(void)
@@ -376,6 +378,8 @@ set_cap(void)
 	cap = DSM_MAX(conf.dirty_max, f.active / 4);
 	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
 		(void)set_shed(f.dirty - cap + cap / 8);
+	store_rlx(&arena_set.look, DSM_MAX(conf.dirty_max,
+	    DSM_MIN(cap, f.dirty + conf.dirty_max / 8)));
 }
 
 /* Credit for what growth has shed; threads that race lose some. */
@@ -419,9 +423,10 @@ arena_grown_slow(struct arena *a)
 		return;
 	excess = f.active + f.dirty - allowed + ARENA_MARGIN(peak);
 	if ((shed = set_shed(excess)) < excess) {
-		for (i = 0; i < arena_auto; i++)
+		for (i = 0; i < arena_auto && shed < excess; i++)
 			if ((a = arena_get(i)) != NULL)
-				shed += arena_purge_slabs(a, now);
+				shed += arena_purge_slabs(a, excess - shed,
+				    now);
 		shed += set_shed(excess - DSM_MIN(excess, shed));
 	}
 	set_charge(shed, now);
@@ -436,7 +441,7 @@ arena_freed(struct arena *a, uint64_t now)
 	    load_rlx(&arena_set.pool.dirty);
 	if (dirty != 0 || load_rlx(&a->large.nstock) != 0)
 		decay_arm(&arena_set.decay, now);
-	if (dirty > conf.dirty_max)
+	if (dirty > load_rlx(&arena_set.look))
 		set_cap();
 	if (unlikely(load_rlx(&arena_set.decay.ms) == 0))
 		arena_tick(now);

@@ -31,6 +31,8 @@ struct arena_set {
 	struct regions	 regions;
 	struct pool	 pool;
 	struct decay	 decay;
+	size_t		 look;		/* dirty bytes to look at the cap at;
+					   atomic */
 	/* Atomic: how far growth may go before unused pages are shed. */
 	size_t		 peak;		/* of bytes handed out, fading */
 	size_t		 credit;	/* for what was shed in vain, fading */

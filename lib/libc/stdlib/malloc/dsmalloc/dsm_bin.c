@@ -415,7 +415,7 @@ bin_purged(struct bin *b, struct slab *s)
 }
 
 size_t
-bin_purge(struct bin *b, uint64_t now)
+bin_purge(struct bin *b, size_t limit, uint64_t now)
 {
 	struct slab *v[BIN_ROUND];
 	size_t bytes = 0;
@@ -434,7 +434,7 @@ bin_purge(struct bin *b, uint64_t now)
 			if (bin_relist(b, v[i], now))
 				bin_purged(b, v[i]);
 		bin_unlock(b, now);
-	} while (n == NITEMS(v));
+	} while (n == NITEMS(v) && bytes < limit);
 	return (bytes);
 }
 

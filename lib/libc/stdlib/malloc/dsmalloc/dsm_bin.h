@@ -76,8 +76,8 @@ void	 bin_collect(struct bin *, uint64_t now);
 size_t	 bin_out(const struct bin *);
 size_t	 bin_slack(const struct bin *);
 /* Close empty slabs, give back free pages of those that are a quarter empty
- * or more; how many bytes. */
-size_t	 bin_purge(struct bin *, uint64_t now);
+ * or more, until they are "limit" bytes or somewhat more; how many bytes. */
+size_t	 bin_purge(struct bin *, size_t limit, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);
 /* Add this bin's figures; how many of its slots are out. */

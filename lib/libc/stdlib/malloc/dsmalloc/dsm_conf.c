@@ -52,8 +52,6 @@ struct conf conf;
 
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {
-	OPTION_BOOL("abort", abort, false,
-	    "abort the program after a warning"),
 	OPTION_BOOL("abort_conf", abort_conf, false,
 	    "abort the program after a bad option"),
 	OPTION_BOOL("confirm_conf", confirm_conf, false,
@@ -80,7 +78,7 @@ const unsigned conf_noptions = NITEMS(conf_options);
  * those who bring them along that it is not a typing mistake.
  */
 static const char conf_foreign[] =
-    " background_thread bin_shards cache_oblivious calloc_madvise_threshold"
+    " abort background_thread bin_shards cache_oblivious calloc_madvise_threshold"
     " debug_double_free_max_scan decay_time disable_large_size_classes dss"
     " experimental_hpa_enforce_hugify experimental_hpa_max_purge_nhp"
     " experimental_hpa_start_huge_if_thp_always"

@@ -17,7 +17,6 @@
 
 /* Constant after conf_init(). */
 struct conf {
-	bool		abort;		/* warnings abort */
 	bool		abort_conf;	/* a bad option aborts */
 	bool		confirm_conf;	/* say what is in force, from where */
 	bool		stats_print;	/* statistics at exit */

@@ -25,8 +25,8 @@ enum lock_rank {
 	LOCK_ARENA,		/* an arena's life */
 	LOCK_BIN,		/* a bin and its slabs */
 	LOCK_LARGE,		/* an arena's large blocks and stock */
-	LOCK_REGION,		/* an arena's regions */
-	LOCK_POOL,		/* the shared pool of empty regions */
+	LOCK_REGION,		/* a set's regions */
+	LOCK_POOL,		/* a set's free extents */
 	LOCK_MAP,		/* making a leaf */
 	LOCK_BASE,		/* metadata */
 };

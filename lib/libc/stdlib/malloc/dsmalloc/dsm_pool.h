@@ -21,7 +21,7 @@
  * maps at a time is half of what it has, 1 MiB to 64 MiB, and less when the
  * system refuses.
  *
- * Locks: the pool's, below an arena's region lock, above map and base.
+ * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held.  Failure: NULL.
  */
 #ifndef _DSM_POOL_H_

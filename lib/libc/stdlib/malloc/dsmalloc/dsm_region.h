@@ -13,11 +13,13 @@
  * small process cannot be turned huge behind its back.  Three bitmaps say of
  * each page whether it is used, touched (may hold other than zeroes), and
  * old (was free and touched at the last decay pass).  Free and touched is
- * "dirty": what the arena owes the system.
+ * "dirty": what the arenas owe the system.
  *
- * A run is taken from the region whose longest free run fits tightest, the
- * lowest place in it that is long enough: long runs are kept for long
- * requests, and regions polarise into full and empty.  The longest run is
+ * A run is taken from the region whose longest free run fits tightest, of
+ * the first few such from one that has dirty pages; in it the lowest dirty
+ * place that is long enough, else the lowest.  So long runs are kept for
+ * long requests, regions polarise into full and empty, and memory that is
+ * there is used before more is asked for.  The longest run is
  * kept incrementally: it is searched anew only when it was cut itself.
  * Regions hang in lists by longest run, under one mask.  An empty region but
  * the last goes back to the pool.
@@ -27,7 +29,8 @@
  * and all of it.  While a run is being purged its pages are marked used, so
  * no lock is held.
  *
- * Locks: the set's, one per arena; below bin and large, above pool.
+ * Locks: the set's, one for all arenas that share pages; below bin and
+ * large, above pool.
  */
 #ifndef _DSM_REGION_H_
 #define	_DSM_REGION_H_
@@ -65,7 +68,7 @@ struct region {
 
 LIST_HEAD(region_list, region);
 
-/* All regions of an arena. */
+/* All regions that arenas share. */
 struct regions {
 	struct pool	*pool;		/* constant */
 	/* Under the lock. */
