@@ -17,7 +17,6 @@
 #include "dsm_pool.h"
 #include "dsm_region.h"
 #include "dsm_size.h"
-#include "dsm_stats.h"
 
 /* MALLOCX_ARENA ends at 4094; the automatic ones may be at most this many. */
 #define	ARENA_AUTO_MAX	1024
@@ -49,6 +48,22 @@ struct arena {
 	/* Each with its own lock. */
 	struct large	 large;
 	struct bin	 bins[SIZE_NCLASSES];
+};
+
+/* Figures of one arena or of all. */
+struct stats_arena {
+	size_t		mapped;		/* bytes of address space in regions */
+	size_t		active;		/* bytes of pages in slabs and blocks */
+	size_t		dirty;		/* bytes of free pages not given back */
+	size_t		retained;	/* bytes of free, untouched pages */
+	size_t		small;		/* bytes of small slots out */
+	size_t		large;		/* bytes of large blocks */
+	uint64_t	large_nmalloc;
+	uint64_t	large_ndalloc;
+	uint64_t	npurge;		/* purging calls */
+	uint64_t	purged;		/* bytes purged */
+	unsigned	nthreads;
+	struct stats_bin bins[SIZE_NCLASSES];
 };
 
 bool	 arena_boot(void);

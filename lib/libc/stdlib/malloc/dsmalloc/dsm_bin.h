@@ -35,7 +35,6 @@
 #include "dsm_defs.h"
 #include "dsm_lock.h"
 #include "dsm_slab.h"
-#include "dsm_stats.h"
 
 /* Bytes freed by others that may wait before a pusher collects. */
 #define	BIN_PENDING	KIB(64)
@@ -62,6 +61,18 @@ struct bin {
 	struct slab	*inbox DSM_ALIGNED(DSM_CACHELINE);
 	uint32_t	 pending;	/* bytes announced, about */
 	uint32_t	 again;		/* a pusher found the lock taken */
+};
+
+/* Figures of one size class, of one arena or of all. */
+struct stats_bin {
+	uint64_t	nmalloc;	/* slots handed to caches or callers */
+	uint64_t	ndalloc;	/* slots given back */
+	uint64_t	nrequests;	/* malloc calls of this class */
+	uint64_t	nfills;
+	uint64_t	nflushes;
+	uint64_t	nslabs;		/* slabs ever opened */
+	size_t		curregs;	/* slots in use or cached */
+	size_t		curslabs;
 };
 
 void	 bin_init(struct bin *, struct regions *, unsigned class,

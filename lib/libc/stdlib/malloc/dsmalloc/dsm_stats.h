@@ -12,36 +12,8 @@
 #ifndef _DSM_STATS_H_
 #define	_DSM_STATS_H_
 
+#include "dsm_arena.h"
 #include "dsm_defs.h"
-#include "dsm_size.h"
-
-/* Figures of one size class, of one arena or of all. */
-struct stats_bin {
-	uint64_t	nmalloc;	/* slots handed to caches or callers */
-	uint64_t	ndalloc;	/* slots given back */
-	uint64_t	nrequests;	/* malloc calls of this class */
-	uint64_t	nfills;
-	uint64_t	nflushes;
-	uint64_t	nslabs;		/* slabs ever opened */
-	size_t		curregs;	/* slots in use or cached */
-	size_t		curslabs;
-};
-
-/* Figures of one arena or of all. */
-struct stats_arena {
-	size_t		mapped;		/* bytes of address space in regions */
-	size_t		active;		/* bytes of pages in slabs and blocks */
-	size_t		dirty;		/* bytes of free pages not given back */
-	size_t		retained;	/* bytes of free, untouched pages */
-	size_t		small;		/* bytes of small slots out */
-	size_t		large;		/* bytes of large blocks */
-	uint64_t	large_nmalloc;
-	uint64_t	large_ndalloc;
-	uint64_t	npurge;		/* purging calls */
-	uint64_t	purged;		/* bytes purged */
-	unsigned	nthreads;
-	struct stats_bin bins[SIZE_NCLASSES];
-};
 
 /* A snapshot of the whole process; fresh at each call. */
 struct stats {
