@@ -23,9 +23,6 @@
 
 #define	API_ALIAS(f)	DSM_EXPORT __attribute__((__weak__, __alias__(#f)))
 
-/* What malloc() promises for any object, and what 8-byte slots lack. */
-#define	API_ALIGN	16
-
 void	*malloc(size_t) API_ALIAS(__malloc);
 void	*calloc(size_t, size_t) API_ALIAS(__calloc);
 void	*realloc(void *, size_t) API_ALIAS(__realloc);
@@ -358,21 +355,14 @@ align_slow(size_t align, size_t size)
 	return (p);
 }
 
-/* A hit for alignments that every slot of at least that size has. */
-static DSM_INLINE void *
-fast_aligned(size_t align, size_t size)
-{
-
-	return (likely(align <= API_ALIGN) ?
-	    fast_malloc(DSM_MAX(size, align)) : NULL);
-}
-
 static int DSM_NOINLINE
 posix_memalign_slow(void **out, size_t align, size_t size)
 {
 	int saved = errno;
 	void *p;
 
+	if (!IS_POW2(align) || align < sizeof(void *))
+		return (EINVAL);
 	if ((p = align_slow(align, size)) == NULL) {
 		(void)api_nomem(size);
 		errno = saved;
@@ -387,16 +377,14 @@ __posix_memalign(void **out, size_t align, size_t size)
 {
 	void *p;
 
-	if (unlikely(!IS_POW2(align) || align < sizeof(void *)))
-		return (EINVAL);
 	if (unlikely((p = fast_aligned(align, size)) == NULL))
 		return (posix_memalign_slow(out, align, size));
 	*out = p;
 	return (0);
 }
 
-DSM_EXPORT void *
-__aligned_alloc(size_t align, size_t size)
+static void * DSM_NOINLINE
+aligned_slow(size_t align, size_t size)
 {
 	void *p;
 
@@ -404,10 +392,17 @@ __aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return (NULL);
 	}
-	if (likely((p = fast_aligned(align, size)) != NULL) ||
-	    (p = align_slow(align, size)) != NULL)
-		return (p);
-	return (api_nomem(size));
+	p = align_slow(align, size);
+	return (likely(p != NULL) ? p : api_nomem(size));
+}
+
+DSM_EXPORT void *
+__aligned_alloc(size_t align, size_t size)
+{
+	void *p;
+
+	p = fast_aligned(align, size);
+	return (likely(p != NULL) ? p : aligned_slow(align, size));
 }
 
 /*

@@ -98,18 +98,25 @@ gate_enter(uint32_t *inside)
 	}
 }
 
+static void DSM_COLD
+gate_enter_again(struct cache *c)
+{
+
+	do {
+		store_rel(&c->inside, 0);
+		gate_wait();
+		store_rlx(&c->inside, 1);
+	} while (!gate_open());
+}
+
 /* Its own thread is the only writer of a cache's flag: no locked add. */
-static void
+static inline void
 gate_enter_own(struct cache *c)
 {
 
-	for (;;) {
-		store_rlx(&c->inside, 1);
-		if (gate_open())
-			return;
-		store_rel(&c->inside, 0);
-		gate_wait();
-	}
+	store_rlx(&c->inside, 1);
+	if (unlikely(!gate_open()))
+		gate_enter_again(c);
 }
 
 static void
@@ -155,7 +162,7 @@ cache_get(void)
  * This thread's first slow path: it gets a cache and is bound to an arena.
  * The gate is passed as a stray; the cache is entered before that is left.
  */
-static struct cache *
+static struct cache * DSM_COLD
 cache_attach(void)
 {
 	struct cache *c;
@@ -172,17 +179,24 @@ cache_attach(void)
 	return (c);
 }
 
+/* A thread that has no cache yet, or none any more. */
+static struct cache * DSM_COLD
+cache_enter_none(struct cache *c)
+{
+
+	if (c == CACHE_EMPTY)
+		return (cache_attach());
+	gate_enter(&cache_strays);
+	return (NULL);
+}
+
 struct cache *
 cache_enter(void)
 {
 	struct cache *c = cache_self;
 
-	if (unlikely(c == CACHE_EMPTY))
-		return (cache_attach());
-	if (unlikely(c == CACHE_DEAD)) {
-		gate_enter(&cache_strays);
-		return (NULL);
-	}
+	if (unlikely(cache_is_sentinel(c)))
+		return (cache_enter_none(c));
 	if (unlikely(c->inside != 0)) {
 		store_rlx(&c->inside, c->inside + 1);
 		return (NULL);
@@ -196,7 +210,7 @@ cache_leave(void)
 {
 	struct cache *c = cache_self;
 
-	if (unlikely(c == CACHE_EMPTY || c == CACHE_DEAD))
+	if (unlikely(cache_is_sentinel(c)))
 		__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
 	else
 		store_rel(&c->inside, c->inside - 1);
@@ -494,7 +508,7 @@ void
 cache_exit_self(void)
 {
 
-	if (cache_self != CACHE_EMPTY && cache_self != CACHE_DEAD)
+	if (!cache_is_sentinel(cache_self))
 		cache_exit(cache_self);
 }
 
@@ -504,7 +518,7 @@ cache_flush_self(void)
 	struct cache *c = cache_self;
 	uint64_t now = decay_now();
 
-	if (c == CACHE_EMPTY || c == CACHE_DEAD)
+	if (cache_is_sentinel(c))
 		return;
 	cache_flush_all(c, now);
 	arena_freed(c->arena, now);

@@ -104,16 +104,24 @@ struct cache_head {
 _Static_assert(offsetof(struct cache_head, arena) ==
     offsetof(struct cache, arena), "a head is where a cache starts");
 
-extern const struct cache_head cache_sentinel[2];
+DSM_HIDDEN const struct cache_head cache_sentinel[2];
 
 #define	CACHE_EMPTY	((struct cache *)(uintptr_t)&cache_sentinel[0])
 #define	CACHE_DEAD	((struct cache *)(uintptr_t)&cache_sentinel[1])
 
-extern __thread struct cache *cache_self
+static inline bool
+cache_is_sentinel(const struct cache *c)
+{
+
+	return ((uintptr_t)c - (uintptr_t)cache_sentinel <
+	    sizeof(cache_sentinel));
+}
+
+DSM_HIDDEN __thread struct cache *cache_self
     __attribute__((__tls_model__("initial-exec")));
 
 /* Called when a thread gets its first cache, to hear of the thread's end. */
-extern void (*cache_attached)(struct cache *);
+DSM_HIDDEN void (*cache_attached)(struct cache *);
 
 /* Enter the gate: this thread's cache, or NULL where there is none or this
  * is a re-entrant call (then serve from arena 0, uncached). */

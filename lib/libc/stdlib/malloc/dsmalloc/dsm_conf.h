@@ -41,9 +41,9 @@ struct conf_option {
 	const char	*help;
 };
 
-extern struct conf		conf;
-extern const struct conf_option	conf_options[];
-extern const unsigned		conf_noptions;
+DSM_HIDDEN struct conf		conf;
+DSM_HIDDEN const struct conf_option	conf_options[];
+DSM_HIDDEN const unsigned		conf_noptions;
 
 /* Read all sources once: malloc_conf, /etc/malloc.conf, MALLOC_CONF. */
 void	conf_init(void);

@@ -33,8 +33,8 @@ struct decay {
 	uint32_t	busy;		/* atomic; a pass is running */
 };
 
-extern uint64_t	decay_clock;		/* ms, as last read by anyone */
-extern uint64_t	decay_deadline;
+DSM_HIDDEN uint64_t	decay_clock;		/* ms, as last read by anyone */
+DSM_HIDDEN uint64_t	decay_deadline;
 
 void	 decay_init(struct decay *, int64_t ms);
 /* Read the clock, in milliseconds, and remember it in decay_clock. */

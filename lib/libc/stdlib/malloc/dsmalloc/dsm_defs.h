@@ -27,6 +27,9 @@
 #define	DSM_INLINE	inline __attribute__((__always_inline__))
 #define	DSM_COLD	__attribute__((__cold__, __noinline__))
 #define	DSM_EXPORT	__attribute__((__visibility__("default")))
+/* A variable of ours, to be reached without a look at the GOT: compilers
+ * take what is declared only for anybody's. */
+#define	DSM_HIDDEN	extern __attribute__((__visibility__("hidden")))
 #define	DSM_PRINTF(f, a) __attribute__((__format__(__printf__, (f), (a))))
 #define	DSM_ALIGNED(n)	__attribute__((__aligned__(n)))
 #define	DSM_CACHELINE	64

@@ -43,9 +43,8 @@ fast_index(size_t size)
  * ends a stack is the test for "empty".  NULL: not here.
  */
 static DSM_INLINE void *
-fast_malloc(size_t size)
+fast_pop(size_t i)
 {
-	size_t i = fast_index(size);
 	struct cache_entry *e;
 	void *p, **sp;
 
@@ -60,6 +59,29 @@ fast_malloc(size_t size)
 		return (NULL);
 	e->sp = sp + 1;
 	return (p);
+}
+
+static DSM_INLINE void *
+fast_malloc(size_t size)
+{
+
+	return (fast_pop(fast_index(size)));
+}
+
+#define	FAST_EVEN(s)	&& ((s) == 8 || (s) % 16 == 0)
+_Static_assert(1 SIZE_CLASSES(FAST_EVEN), "an odd index is of the even's class");
+
+/*
+ * For alignments of 8 and 16, which a rotation makes 0 and 1, and all others
+ * more.  From 16 bytes on a class begins at an even index: an odd one is of
+ * the same class, and not of 8 bytes.
+ */
+static DSM_INLINE void *
+fast_aligned(size_t align, size_t size)
+{
+	size_t odd = (align >> 3 | align << (sizeof(align) * 8 - 3)) - 1;
+
+	return (likely(odd <= 1) ? fast_pop(fast_index(size) | odd) : NULL);
 }
 
 /* The slot is written before sp covers it: a forked child may look. */

@@ -39,7 +39,7 @@ struct hooks {
 		    unsigned);
 };
 
-extern struct hooks hooks_default;
+DSM_HIDDEN struct hooks hooks_default;
 
 void	*hooks_alloc(struct hooks *, size_t size, size_t align, unsigned ind);
 bool	 hooks_dalloc(struct hooks *, void *, size_t size, unsigned ind);

@@ -13,7 +13,7 @@
 
 #include "dsm_defs.h"
 
-extern uint32_t	init_state;
+DSM_HIDDEN uint32_t	init_state;
 
 #define	INIT_DONE	2u
 

@@ -43,24 +43,21 @@
 #define	MAP_TAG_BITS		16
 #define	MAP_TAG_MASK		((1u << MAP_TAG_BITS) - 1)
 
-/* Set once, before any word in the window is. */
-struct map_window {
-	uintptr_t	 first;		/* granule that word[0] is for */
-	uintptr_t	 n;		/* words; 0: there is no window */
-	uint64_t	*word;
-};
-
-extern struct map_window map_window;
+/* The window, set once, before any word in it is; apart, not in a structure,
+ * so that each is one operand. */
+DSM_HIDDEN uintptr_t map_first;		/* granule of the first word */
+DSM_HIDDEN uintptr_t map_nwords;		/* 0: there is no window */
+DSM_HIDDEN uint64_t	*map_words;
 
 /* The word in the window, if p is in it. */
 static DSM_INLINE bool
 map_near(const void *p, uint64_t *word)
 {
-	uintptr_t i = ((uintptr_t)p >> MAP_GRANULE_SHIFT) - map_window.first;
+	uintptr_t i = ((uintptr_t)p >> MAP_GRANULE_SHIFT) - map_first;
 
-	if (unlikely(i >= map_window.n))
+	if (unlikely(i >= map_nwords))
 		return (false);
-	*word = load_rlx(&map_window.word[i]);
+	*word = load_rlx(&map_words[i]);
 	return (true);
 }
 

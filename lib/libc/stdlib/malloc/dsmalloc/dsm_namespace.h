@@ -80,11 +80,13 @@
 /* dsm_map.c */
 #define	map_clear	__dsm_map_clear
 #define	map_find	__dsm_map_find
+#define	map_first	__dsm_map_first
 #define	map_init	__dsm_map_init
+#define	map_nwords	__dsm_map_nwords
 #define	map_prepare	__dsm_map_prepare
 #define	map_set		__dsm_map_set
 #define	map_set_one	__dsm_map_set_one
-#define	map_window	__dsm_map_window
+#define	map_words	__dsm_map_words
 
 /* dsm_conf.c */
 #define	conf	__dsm_conf

@@ -38,7 +38,7 @@ void	print_warn(const char *fmt, ...) DSM_PRINTF(1, 2);
 void	print_fatal(const char *fmt, ...) DSM_PRINTF(1, 2)
 	    __attribute__((__noreturn__));
 /* print sits below unwind, which gives it the backtrace's printer here. */
-extern void (*print_backtrace)(void);
+DSM_HIDDEN void (*print_backtrace)(void);
 
 /* Public: where messages go instead of stderr; an application may set it or
  * define it. */

@@ -41,10 +41,10 @@ struct size_info {
 	uint16_t	inl;		/* inline cache slots */
 };
 
-extern const struct size_info	size_info[SIZE_NCLASSES];
+DSM_HIDDEN const struct size_info	size_info[SIZE_NCLASSES];
 /* (size - 1) >> 3 -> three times the class: times 8 it is the offset of the
  * class's 24-byte entry in a cache, one address computation. */
-extern const uint8_t		size_table[SIZE_SMALL_MAX / 8];
+DSM_HIDDEN const uint8_t		size_table[SIZE_SMALL_MAX / 8];
 
 static inline unsigned
 size_class(size_t size)

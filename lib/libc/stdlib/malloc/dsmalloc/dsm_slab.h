@@ -78,7 +78,7 @@ struct slab_geom {
 	uint16_t	nwords;
 };
 
-extern struct slab_geom slab_geom[SIZE_NCLASSES];
+DSM_HIDDEN struct slab_geom slab_geom[SIZE_NCLASSES];
 
 static inline uint64_t *
 slab_avail(struct slab *s)

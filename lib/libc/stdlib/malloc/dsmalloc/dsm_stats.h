@@ -65,8 +65,8 @@ struct stats_item {
 	enum stats_unit		 unit;
 };
 
-extern const struct stats_item	stats_items[];
-extern const unsigned		stats_nitems;
+DSM_HIDDEN const struct stats_item	stats_items[];
+DSM_HIDDEN const unsigned		stats_nitems;
 
 /* index < narenas: that arena; otherwise all together. */
 bool	stats_read_arena(unsigned index, struct stats_arena *);
