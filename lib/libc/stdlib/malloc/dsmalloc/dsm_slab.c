@@ -24,6 +24,9 @@ _Static_assert(SLAB_WORDS_MAX <= UINT8_MAX + 1, "hint holds a word's index");
 _Static_assert(SLAB_WORDS_MIN << (BASE_ARRAY - BASE_SLAB - 1) ==
     SLAB_WORDS_MAX, "a base type for every bitmap");
 
+/* The shortest run of free slots that is taken as such. */
+#define	SLAB_RUN	8
+
 struct slab_geom slab_geom[SIZE_NCLASSES];
 
 void
@@ -119,24 +122,70 @@ slab_close(struct slab *s, uint64_t now)
 	base_free(type, s, size);
 }
 
+/* Take the slots of up to n set bits of a word, one by one. */
+static unsigned
+take_bits(uint64_t *word, char *base, uint32_t size, void **dst, unsigned n)
+{
+	unsigned got;
+	uint64_t w;
+
+	for (got = 0, w = *word; w != 0 && got < n; w &= w - 1)
+		dst[got++] = base + (size_t)(unsigned)__builtin_ctzll(w) *
+		    size;
+	*word = w;
+	return (got);
+}
+
+/* The same for a run of bits from the first: a pointer is the one before and
+ * the size. */
+static unsigned
+take_run(uint64_t *word, char *base, uint32_t size, void **dst, unsigned n)
+{
+	unsigned first = (unsigned)__builtin_ctzll(*word), i;
+	char *p = base + (size_t)first * size;
+
+	*word &= ~(~(uint64_t)0 >> (BITS_WORD - n) << first);
+	for (i = 0; i < n; i++, p += size)
+		dst[i] = p;
+	return (n);
+}
+
+/* How many set bits a word has from its first on. */
+static unsigned
+word_run(uint64_t w)
+{
+
+	w = ~(w >> __builtin_ctzll(w));
+	return (w == 0 ? BITS_WORD : (unsigned)__builtin_ctzll(w));
+}
+
+/*
+ * New slabs are all one run.  Where slots have come back at random the runs
+ * are short, and to look for their ends costs more than it saves.
+ */
 unsigned
 slab_take(struct slab *s, void **dst, unsigned n)
 {
-	uint64_t *avail = slab_avail(s), w;
-	unsigned got = 0, i;
+	uint64_t *avail = slab_avail(s);
+	unsigned got, i, run;
 	uint32_t size = s->size;
 	char *base;
 
 	n = DSM_MIN(n, s->nfree);
-	for (i = s->hint; got < n; i++) {
-		w = avail[i];
-		base = s->span.addr + (size_t)i * 64 * size;
-		for (; w != 0 && got < n; w &= w - 1)
-			dst[got++] = base +
-			    (size_t)(unsigned)__builtin_ctzll(w) * size;
-		avail[i] = w;
-		s->hint = (uint8_t)i;
+	for (i = s->hint, got = 0; got < n;) {
+		if (avail[i] == 0) {
+			i++;
+			continue;
+		}
+		base = s->span.addr + (size_t)i * BITS_WORD * size;
+		run = DSM_MIN(word_run(avail[i]), n - got);
+		if (run >= SLAB_RUN)
+			got += take_run(&avail[i], base, size, dst + got, run);
+		else
+			got += take_bits(&avail[i], base, size, dst + got,
+			    n - got);
 	}
+	s->hint = (uint8_t)DSM_MIN(i, s->nwords - 1u);
 	s->nfree -= (uint16_t)n;
 	return (n);
 }
