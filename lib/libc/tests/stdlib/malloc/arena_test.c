@@ -1,0 +1,313 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * arena: the automatic arenas, and when they give memory back.  They are
+ * global, so each case, a process of its own, starts from new ones.
+ */
+
+#include "dsm_arena.h"
+#include "dsm_conf.h"
+#include "dsm_map.h"
+#include "malloc_np.h"
+#include "unit_test_subr.h"
+
+#define	NARENAS	4
+
+const char *malloc_conf = "narenas:4,dirty_max:4M";
+
+static uint64_t	now;
+
+static char *
+take_large(struct arena *a, size_t size)
+{
+	bool zeroed;
+	char *p;
+
+	p = large_alloc(&a->large, size, 1, &zeroed);
+	ATF_REQUIRE(p != NULL);
+	memset(p, 1, size);
+	arena_grown(a);
+	return (p);
+}
+
+static void
+give_large(struct arena *a, void *p)
+{
+
+	large_free(map_span(map_find(p)), now);
+	arena_freed(a, now);
+}
+
+/* Take n blocks and give all back: that much is dirty then, or in stock. */
+static void
+make_dirty(struct arena *a, unsigned int n, size_t size)
+{
+	static char *p[256];
+	unsigned int i;
+
+	now = decay_now();
+	ATF_REQUIRE(n <= nitems(p));
+	for (i = 0; i < n; i++)
+		p[i] = take_large(a, size);
+	for (i = 0; i < n; i++)
+		give_large(a, p[i]);
+}
+
+/* Dirty bytes of all arenas, with what is in their stocks. */
+static size_t
+dirty(void)
+{
+	struct stats_arena st;
+	struct arena *a;
+
+	ATF_REQUIRE(arena_stats_read(NARENAS, &st));
+	a = arena_zero();
+	return (st.dirty + a->large.stock_bytes);
+}
+
+ATF_TC(binding);
+ATF_TC_HEAD(binding, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A thread gets the arena with the "
+	    "fewest, made when it is first needed");
+}
+ATF_TC_BODY(binding, tc)
+{
+	struct arena *a[2 * NARENAS];
+	struct stats_arena st;
+	unsigned int i, j, same;
+
+	ATF_CHECK_EQ(NARENAS, arena_count());
+	ATF_CHECK(arena_stats_read(0, &st) && !arena_stats_read(1, &st));
+	for (i = 0; i < nitems(a); i++) {
+		a[i] = arena_bind();
+		ATF_REQUIRE(a[i] != NULL);
+		ATF_CHECK(arena_stats_read(a[i]->ind, &st));
+		ATF_CHECK_EQ(i / NARENAS + 1, st.nthreads);
+	}
+	ATF_CHECK_EQ(arena_zero(), a[0]);
+	for (i = 0; i < nitems(a); i++) {
+		same = 0;
+		for (j = 0; j < nitems(a); j++)
+			same += a[i] == a[j];
+		ATF_CHECK_EQ(2, same);
+		ATF_CHECK_EQ(&a[i]->large, &arena_of_large(&a[i]->large)->
+		    large);
+	}
+	arena_unbind(a[6]);
+	ATF_CHECK_EQ(a[6], arena_bind());
+	/* A forked child has one thread. */
+	arena_forked(a[2]);
+	for (i = 0; i < NARENAS; i++)
+		ATF_CHECK_EQ(i == 2, a[i]->nthreads);
+}
+
+ATF_TC(no_memory);
+ATF_TC_HEAD(no_memory, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where no arena can be made, those that "
+	    "there are serve more threads");
+}
+ATF_TC_BODY(no_memory, tc)
+{
+	struct arena *a;
+	unsigned int i;
+
+	a = arena_bind();
+	(void)exhaust_base(BASE_ARENA, sizeof(struct arena));
+	for (i = 0; i < 3; i++)
+		ATF_CHECK_EQ(a, arena_bind());
+	memory_again();
+	ATF_CHECK_EQ(4, a->nthreads);
+	ATF_CHECK(arena_bind() != a);
+}
+
+ATF_TC(bins);
+ATF_TC_HEAD(bins, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A bin is set up at its first use, with "
+	    "the tag of its class, and collected with its arena");
+}
+ATF_TC_BODY(bins, tc)
+{
+	struct arena *a, *other;
+	struct bin *b;
+	void *p;
+	unsigned int c;
+
+	a = arena_bind();
+	other = arena_bind();
+	ATF_REQUIRE(a != other);
+	for (c = 1; c < SIZE_NCLASSES; c++) {
+		ATF_CHECK_EQ(NULL, a->bins[c].regions);
+		b = arena_bin(a, c);
+		ATF_CHECK(b == &a->bins[c] && b == arena_bin(a, c));
+		ATF_CHECK_EQ(&a->set->regions, b->regions);
+		ATF_REQUIRE_EQ(1, bin_fill(b, &p, 1));
+		ATF_CHECK_EQ(ARENA_TAG(c), map_tag(map_find(p)));
+		bin_flush(arena_bin(other, c), &p, 1, 1);
+		ATF_CHECK_EQ(0, b->ndalloc);
+		arena_collect(a, 1);
+		ATF_CHECK_EQ(1, b->ndalloc);
+	}
+}
+
+ATF_TC(decay_times);
+ATF_TC_HEAD(decay_times, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The decay time is set for all arenas, "
+	    "that there are and will be");
+}
+ATF_TC_BODY(decay_times, tc)
+{
+	ATF_CHECK_EQ(conf.dirty_decay_ms, arena_decay_ms_get());
+	ATF_CHECK(arena_decay_ms_set(NARENAS, 700));
+	ATF_CHECK_EQ(700, arena_decay_ms_get());
+	(void)arena_bind();
+	ATF_CHECK_EQ(1, arena_bind()->ind);
+	ATF_CHECK(!arena_decay_all(2, true));
+	ATF_CHECK(arena_decay_all(1, true));
+}
+
+ATF_TC(by_hand);
+ATF_TC_HEAD(by_hand, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "All that is dirty can be purged by "
+	    "hand: in runs, in stock, in sparse slabs and in the pool");
+}
+ATF_TC_BODY(by_hand, tc)
+{
+	static void *v[4096];
+	struct arena *a;
+	struct bin *b;
+	char *p;
+	unsigned int i, n;
+
+	a = arena_bind();
+	make_dirty(a, 4, KIB(100));
+	make_dirty(a, 1, MIB(3));
+	/* Four slabs and more, of which a slot each stays. */
+	b = arena_bin(a, 5);
+	for (n = 0; n < nitems(v); n++)
+		ATF_REQUIRE_EQ(1, bin_fill(b, v + n, 1));
+	memset(v[0], 1, 64);
+	for (i = 0; i < n; i++)
+		memset(v[i], 1, 64);
+	for (i = 0; i < n; i++)
+		if (i % 256 != 0)
+			bin_flush(b, v + i, 1, now);
+	ATF_CHECK(dirty() >= MIB(3) + KIB(400));
+	p = v[256 * 3];
+	ATF_CHECK_EQ(64, all_bytes(p + 4096, 64, 1));
+	/* What another arena's thread has freed counts too. */
+	bin_flush(arena_bin(arena_bind(), 5), v, 1, now);
+	ATF_CHECK(b->inbox != NULL);
+	ATF_CHECK(arena_decay_all(NARENAS, true));
+	ATF_CHECK_EQ(0, dirty());
+	ATF_CHECK_EQ(NULL, b->inbox);
+	ATF_CHECK_EQ(64, all_bytes(p, 64, 1));
+	ATF_CHECK_EQ(64, all_bytes(p + 4096, 64, 0));
+}
+
+ATF_TC(by_time);
+ATF_TC_HEAD(by_time, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Two decay times later nothing is dirty, "
+	    "whoever looks at the clock; before the first much still is");
+}
+ATF_TC_BODY(by_time, tc)
+{
+	struct arena *a;
+	uint64_t start;
+
+	a = arena_bind();
+	ATF_CHECK(arena_decay_ms_set(NARENAS, 300));
+	make_dirty(a, 4, KIB(100));
+	make_dirty(a, 1, MIB(3));
+	start = now;
+	for (now = start; now < start + 150; now += 10)
+		arena_tick(now);
+	ATF_CHECK(dirty() >= MIB(3) + KIB(400));
+	for (; now <= start + 600; now += 10)
+		arena_tick(now);
+	ATF_CHECK_EQ(0, dirty());
+	ATF_CHECK_EQ(DECAY_NEVER, decay_deadline);
+}
+
+ATF_TC(at_once);
+ATF_TC_HEAD(at_once, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With a decay time of 0 nothing stays "
+	    "dirty, with -1 everything does");
+}
+ATF_TC_BODY(at_once, tc)
+{
+	static const size_t sizes[] = { KIB(40), KIB(600), MIB(3) };
+	struct arena *a;
+	unsigned int i;
+
+	a = arena_bind();
+	ATF_CHECK(arena_decay_ms_set(NARENAS, 0));
+	for (i = 0; i < nitems(sizes); i++) {
+		make_dirty(a, 2, sizes[i]);
+		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
+		    dirty() >> 10);
+	}
+	ATF_CHECK(arena_decay_ms_set(NARENAS, -1));
+	make_dirty(a, 10, MIB(3));
+	for (i = 0; i < 3; i++)
+		arena_tick(DECAY_NEVER - 1);
+	ATF_CHECK(dirty() >= 10 * MIB(3));
+}
+
+ATF_TC(by_amount);
+ATF_TC_HEAD(by_amount, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "No more than dirty_max is dirty, or a "
+	    "quarter of what is active");
+}
+ATF_TC_BODY(by_amount, tc)
+{
+	struct arena *a;
+	char *p;
+
+	a = arena_bind();
+	make_dirty(a, 100, KIB(300));
+	/* While much is active more may be dirty: looks are rare then. */
+	ATF_CHECK_MSG(dirty() <= 2 * conf.dirty_max, "%zu KiB",
+	    dirty() >> 10);
+	ATF_CHECK(dirty() >= conf.dirty_max / 2);
+	make_dirty(a, 10, MIB(3));
+	ATF_CHECK_MSG(dirty() <= conf.dirty_max + MIB(3), "%zu KiB",
+	    dirty() >> 10);
+	/* With 64 MiB active it may be 16. */
+	p = take_large(a, MIB(64));
+	make_dirty(a, 10, MIB(3));
+	ATF_CHECK_MSG(dirty() > MIB(8) && dirty() <= MIB(16) + MIB(3),
+	    "%zu KiB", dirty() >> 10);
+	give_large(a, p);
+	ATF_CHECK(dirty() <= conf.dirty_max + MIB(64) / 8);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+
+	ATF_TP_ADD_TC(tp, binding);
+	ATF_TP_ADD_TC(tp, no_memory);
+	ATF_TP_ADD_TC(tp, bins);
+	ATF_TP_ADD_TC(tp, decay_times);
+	ATF_TP_ADD_TC(tp, by_hand);
+	ATF_TP_ADD_TC(tp, by_time);
+	ATF_TP_ADD_TC(tp, at_once);
+	ATF_TP_ADD_TC(tp, by_amount);
+
+	return (atf_no_error());
+}

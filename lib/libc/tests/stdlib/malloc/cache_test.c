@@ -1,0 +1,723 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * cache: a thread's stacks, the gate, and what ends of threads and forks do
+ * to them.
+ */
+
+#define	_GNU_SOURCE	/* _Fork */
+
+#include <pthread.h>
+
+#include "dsm_cache.h"
+#include "dsm_conf.h"
+#include "dsm_map.h"
+#include "malloc_np.h"
+#include "unit_test_subr.h"
+
+#define	MAXV	20000
+
+const char *malloc_conf = "narenas:1";
+
+static void	*v[MAXV];
+
+/* Caches that are threads', not waiting for the next. */
+static unsigned int
+threads(void)
+{
+	struct stats_arena st;
+
+	ATF_REQUIRE(arena_stats_read(arena_count(), &st));
+	return (st.nthreads);
+}
+
+static void *
+take(unsigned int class)
+{
+	struct cache *c;
+	void *p;
+
+	c = cache_enter();
+	p = c != NULL ? cache_malloc(c, class) : cache_malloc_none(class);
+	cache_leave();
+	return (p);
+}
+
+static void
+give(void *p, unsigned int class)
+{
+	struct cache *c;
+
+	c = cache_enter();
+	if (c != NULL)
+		cache_free(c, p, class);
+	else
+		cache_free_none(p);
+	cache_leave();
+}
+
+static unsigned int
+cached(const struct cache *c, unsigned int class)
+{
+
+	return ((unsigned int)(c->class[class].end - c->entry[class].sp));
+}
+
+/* Slots that bins have handed out and not got back, of all classes. */
+static size_t
+out(void)
+{
+	struct stats_arena st;
+	size_t n;
+	unsigned int c;
+
+	ATF_REQUIRE(arena_stats_read(arena_count(), &st));
+	for (c = 1, n = 0; c < SIZE_NCLASSES; c++)
+		n += st.bins[c].curregs;
+	return (n);
+}
+
+/* Run fn in a thread, to its end. */
+static void
+in_thread(void *(*fn)(void *), void *arg)
+{
+	pthread_t t;
+
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, fn, arg));
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+}
+
+ATF_TC(sentinels);
+ATF_TC_HEAD(sentinels, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Before its first call and after its "
+	    "end a thread has a cache in which everything misses");
+}
+static void *
+sentinels_thread(void *arg)
+{
+
+	ATF_CHECK_EQ(CACHE_EMPTY, cache_self);
+	ATF_CHECK(cache_enter() == cache_self);
+	ATF_CHECK(cache_self != CACHE_EMPTY && cache_self != CACHE_DEAD);
+	cache_leave();
+	cache_exit_self();
+	ATF_CHECK_EQ(CACHE_DEAD, cache_self);
+	cache_exit_self();
+	/* It is served, but gets no cache again. */
+	v[0] = take(5);
+	ATF_REQUIRE(v[0] != NULL);
+	give(v[0], 5);
+	ATF_CHECK_EQ(CACHE_DEAD, cache_self);
+	ATF_CHECK_EQ(0, out());
+	return (arg);
+}
+ATF_TC_BODY(sentinels, tc)
+{
+	const struct cache_entry *e;
+	unsigned int i, k;
+
+	for (k = 0; k < nitems(cache_sentinel); k++)
+		for (i = 0; i < nitems(cache_sentinel[k].entry); i++) {
+			e = &cache_sentinel[k].entry[i];
+			ATF_CHECK(e->sp == e->limit && *e->sp == NULL);
+			ATF_CHECK(e->count <= 0);
+		}
+	in_thread(sentinels_thread, NULL);
+	ATF_CHECK_EQ(0, threads());
+}
+
+ATF_TC(nesting);
+ATF_TC_HEAD(nesting, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A call within a call gets no cache");
+}
+ATF_TC_BODY(nesting, tc)
+{
+	struct cache *c;
+
+	c = cache_enter();
+	ATF_REQUIRE(c != NULL);
+	ATF_CHECK_EQ(1, threads());
+	ATF_CHECK_EQ(arena_zero(), c->arena);
+	ATF_CHECK_EQ(1, c->arena->nthreads);
+	ATF_CHECK_EQ(NULL, cache_enter());
+	ATF_CHECK_EQ(NULL, cache_enter());
+	cache_leave();
+	cache_leave();
+	cache_leave();
+	ATF_CHECK_EQ(0, c->inside);
+	ATF_CHECK_EQ(c, cache_enter());
+	cache_leave();
+}
+
+ATF_TC(slots);
+ATF_TC_HEAD(slots, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Slots of every class are apart, come "
+	    "back last in first out, and each request is counted");
+}
+ATF_TC_BODY(slots, tc)
+{
+	struct cache *c;
+	void *p;
+	unsigned int class, i, n;
+
+	for (class = 1; class < SIZE_NCLASSES; class++) {
+		n = MIN(3000, (8u << 20) / size_info[class].size);
+		for (i = 0; i < n; i++) {
+			v[i] = take(class);
+			ATF_REQUIRE(v[i] != NULL);
+			ATF_REQUIRE_EQ(ARENA_TAG(class),
+			    map_tag(map_find(v[i])));
+			paint(v[i], 8, i);
+		}
+		c = cache_self;
+		ATF_CHECK_EQ(n, cache_requests(0, class));
+		ATF_CHECK_EQ(n, cache_requests(arena_count(), class));
+		for (i = 0; i < n; i++)
+			ATF_REQUIRE_EQ(8, painted(v[i], 8, i));
+		for (i = 0; i < n; i++) {
+			give(v[i], class);
+			p = take(class);
+			ATF_REQUIRE_EQ(v[i], p);
+			give(p, class);
+			ATF_REQUIRE(cached(c, class) <= c->class[class].cap);
+		}
+		ATF_CHECK_EQ(2 * n, cache_requests(0, class));
+	}
+	ATF_CHECK_EQ(0, cache_bytes_all() % 8);
+	ATF_CHECK(cache_bytes_all() != 0);
+	c = cache_enter();
+	cache_flush_self();
+	cache_leave();
+	ATF_CHECK_EQ(0, cache_bytes_all());
+	ATF_CHECK_EQ(0, out());
+}
+
+ATF_TC(budget);
+ATF_TC_HEAD(budget, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Stacks grow for who takes and gives "
+	    "much, to 64 KiB each and 1 MiB together; less for who only "
+	    "gives");
+}
+static void *
+only_frees(void *arg)
+{
+	struct cache *c;
+	unsigned int i;
+
+	for (i = 0; i < MAXV; i++)
+		give(v[i], 5);
+	c = cache_self;
+	ATF_CHECK(cached(c, 5) * 64 <= KIB(8));
+	ATF_CHECK(c->class[5].cap > size_info[5].inl);
+	return (arg);
+}
+ATF_TC_BODY(budget, tc)
+{
+	struct cache *c;
+	size_t all;
+	unsigned int class, i, n, round;
+
+	for (round = 0; round < 3; round++)
+		for (class = 1; class < SIZE_NCLASSES; class++) {
+			n = MIN(MAXV, MIB(1) / size_info[class].size);
+			for (i = 0; i < n; i++)
+				v[i] = take(class);
+			for (i = 0; i < n; i++)
+				give(v[i], class);
+			c = cache_self;
+			ATF_CHECK(cached(c, class) * size_info[class].size <=
+			    MAX(KIB(64), 2 * size_info[class].size));
+		}
+	/* A burst of a common size is kept whole. */
+	ATF_CHECK(c->class[5].cap * 64 > KIB(32));
+	all = 0;
+	for (class = 1; class < SIZE_NCLASSES; class++)
+		if (c->class[class].cap > size_info[class].inl)
+			all += (c->class[class].cap - size_info[class].inl) *
+			    size_info[class].size;
+	ATF_CHECK_EQ(MIB(1), c->bytes + all);
+	ATF_CHECK(cache_bytes_all() <= MIB(1) + KIB(512));
+
+	for (i = 0; i < MAXV; i++)
+		v[i] = take(5);
+	in_thread(only_frees, NULL);
+}
+
+ATF_TC(ends);
+ATF_TC_HEAD(ends, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A thread's end gives all slots back, "
+	    "keeps its counts, and its cache serves the next");
+}
+static void *
+short_life(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < 300; i++)
+		v[i] = take(5);
+	for (i = 0; i < 300; i++)
+		give(v[i], 5);
+	*(struct cache **)arg = cache_self;
+	return (NULL);
+}
+ATF_TC_BODY(ends, tc)
+{
+	struct cache *c, *first;
+	struct stats_arena st;
+	size_t before;
+	unsigned int i;
+
+	in_thread(short_life, &first);
+	before = base_bytes();
+	for (i = 0; i < 100; i++) {
+		in_thread(short_life, &c);
+		ATF_CHECK_EQ(first, c);
+		ATF_CHECK(c->isidle && c->arena == NULL);
+	}
+	ATF_CHECK_EQ(before, base_bytes());
+	ATF_CHECK_EQ(0, out());
+	ATF_CHECK_EQ(0, threads());
+	ATF_CHECK_EQ(0, arena_zero()->nthreads);
+	/* None is at work that has counted any. */
+	ATF_CHECK_EQ(0, cache_requests(0, 5));
+	ATF_REQUIRE(arena_stats_read(0, &st));
+	ATF_CHECK_EQ(101 * 300, st.bins[5].nrequests);
+	/* The array that its stack had grown to is still there. */
+	ATF_CHECK(c->class[5].cap > size_info[5].inl);
+}
+
+ATF_TC(ticks);
+ATF_TC_HEAD(ticks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Ticks close together get rarer, those "
+	    "far apart get frequent, and idle stacks shrink");
+}
+ATF_TC_BODY(ticks, tc)
+{
+	struct cache *c;
+	unsigned int i, n;
+
+	c = cache_enter();
+	ATF_REQUIRE(c != NULL);
+	ATF_CHECK_EQ(1, c->base);
+	for (i = 0; i < 100000; i++) {
+		/* However slow this machine is. */
+		c->ticked = UINT64_MAX / 2;
+		c->ticked = decay_now();
+		cache_tick_large(c);
+	}
+	ATF_CHECK_MSG(c->base >= 1024, "%d", c->base);
+	c->entry[0].count = 0;
+	c->ticked = decay_now() - 50;
+	cache_tick_large(c);
+	ATF_CHECK(c->base == 1 && c->pace == 1);
+
+	for (i = 0; i < 64; i++)
+		v[i] = cache_malloc(c, 5);
+	for (i = 0; i < 64; i++)
+		cache_free(c, v[i], 5);
+	n = cached(c, 5);
+	ATF_REQUIRE(n >= 16);
+	/* It was filled since the last look: no. */
+	for (i = 0; i < 2; i++) {
+		c->entry[0].count = 0;
+		c->trimmed = decay_now() - 2000;
+		cache_tick_large(c);
+		ATF_CHECK_EQ(i == 0 ? n : n / 2, cached(c, 5));
+	}
+	/* The youngest stay. */
+	ATF_CHECK_EQ(v[63], cache_malloc(c, 5));
+	cache_leave();
+}
+
+ATF_TC(no_memory);
+ATF_TC_HEAD(no_memory, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Without memory a request fails, and a "
+	    "thread lives without a cache, or with small stacks");
+}
+static void *
+no_cache(void *arg)
+{
+	void *p;
+
+	ATF_CHECK_EQ(NULL, cache_enter());
+	cache_leave();
+	ATF_CHECK_EQ(CACHE_EMPTY, cache_self);
+	p = take(5);
+	ATF_REQUIRE(p != NULL);
+	give(p, 5);
+	return (arg);
+}
+static void *
+hold_thread(void *arg)
+{
+
+	/* There is a thread already when memory ends. */
+	ATF_REQUIRE(pthread_barrier_wait(arg) <= 0);
+	ATF_REQUIRE(pthread_barrier_wait(arg) <= 0);
+	return (no_cache(NULL));
+}
+ATF_TC_BODY(no_memory, tc)
+{
+	pthread_barrier_t barrier;
+	pthread_t t;
+	unsigned int i, n;
+
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&barrier, NULL, 2));
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, hold_thread, &barrier));
+	v[0] = take(5);
+	ATF_REQUIRE(pthread_barrier_wait(&barrier) <= 0);
+	(void)exhaust_base(BASE_CACHE, sizeof(struct cache));
+	ATF_REQUIRE(pthread_barrier_wait(&barrier) <= 0);
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+
+	for (n = 1; n < MAXV && (v[n] = take(SIZE_NCLASSES - 1)) != NULL; n++)
+		memset(v[n], (int)n, SIZE_SMALL_MAX);
+	ATF_CHECK(n < MAXV);
+	ATF_CHECK_EQ(NULL, take(SIZE_NCLASSES - 1));
+	for (i = 1; i < n; i++) {
+		ATF_CHECK_EQ(SIZE_SMALL_MAX, all_bytes(v[i], SIZE_SMALL_MAX,
+		    (unsigned char)i));
+		give(v[i], SIZE_NCLASSES - 1);
+	}
+	ATF_CHECK(take(SIZE_NCLASSES - 1) != NULL);
+	memory_again();
+	give(v[0], 5);
+	/* Nobody was left inside the gate. */
+	cache_prefork();
+	cache_postfork();
+}
+
+static uint32_t	passed;
+
+static void *
+enter_once(void *arg)
+{
+
+	(void)cache_enter();
+	cache_leave();
+	__atomic_store_n(&passed, 1, __ATOMIC_SEQ_CST);
+	return (arg);
+}
+
+static void *
+stay_inside(void *arg)
+{
+
+	(void)cache_enter();
+	__atomic_store_n(&passed, 1, __ATOMIC_SEQ_CST);
+	usleep(200000);
+	__atomic_store_n(&passed, 2, __ATOMIC_SEQ_CST);
+	cache_leave();
+	return (arg);
+}
+
+ATF_TC(gate);
+ATF_TC_HEAD(gate, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The forker waits for who is inside, "
+	    "others wait for the forker, which may enter itself");
+	atf_tc_set_md_var(tc, "timeout", "60");
+}
+ATF_TC_BODY(gate, tc)
+{
+	pthread_t t;
+
+	cache_prefork();
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, enter_once, NULL));
+	usleep(200000);
+	ATF_CHECK_EQ(0, load_acq(&passed));
+	give(take(5), 5);
+	cache_postfork();
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+	ATF_CHECK_EQ(1, load_acq(&passed));
+
+	__atomic_store_n(&passed, 0, __ATOMIC_SEQ_CST);
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, stay_inside, NULL));
+	while (load_acq(&passed) == 0)
+		usleep(1000);
+	cache_prefork();
+	ATF_CHECK_EQ(2, load_acq(&passed));
+	cache_postfork();
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+}
+
+static bool	stop;
+
+/* In and out of the gate, through slots, until told to stop. */
+static void *
+churn(void *arg)
+{
+	void *p[32];
+	unsigned int i;
+
+	while (!load_acq(&stop)) {
+		for (i = 0; i < nitems(p); i++)
+			p[i] = take(5 + i);
+		for (i = 0; i < nitems(p); i++)
+			give(p[i], 5 + i);
+	}
+	return (arg);
+}
+
+/* What a child can do, and its own children too; 0 when all went well. */
+static int
+child(unsigned int depth)
+{
+	struct cache *c;
+	pthread_t t;
+	pid_t pid;
+	unsigned int i;
+	int status;
+
+	(void)alarm(20);
+	if (threads() != 1)
+		return (2);
+	for (i = 0; i < 1000; i++)
+		v[i] = take(5);
+	for (i = 0; i < 1000; i++)
+		give(v[i], 5);
+	if (pthread_create(&t, NULL, short_life, &c) != 0 ||
+	    pthread_join(t, NULL) != 0)
+		return (3);
+	if (depth == 0)
+		return (0);
+	if ((pid = fork()) == 0)
+		_exit(child(depth - 1));
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		return (4);
+	return (0);
+}
+
+/* Fork so often while threads run fn. */
+static void
+fork_while(void *(*fn)(void *), unsigned int n)
+{
+	pthread_t t[3];
+	pid_t pid;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < nitems(t); i++)
+		ATF_REQUIRE_EQ(0, pthread_create(&t[i], NULL, fn, NULL));
+	(void)take(5);
+	for (i = 0; i < n; i++) {
+		if ((pid = fork()) == 0)
+			_exit(child(2));
+		ATF_REQUIRE(pid != -1);
+		status = wait_for(pid, 30);
+		ATF_REQUIRE_MSG(status == 0, "fork %u: status %#x", i,
+		    status);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	for (i = 0; i < nitems(t); i++)
+		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
+	ATF_CHECK_EQ(1, threads());
+}
+
+static void *
+one_slot(void *arg)
+{
+
+	give(take(5), 5);
+	return (arg);
+}
+
+ATF_TC(forks);
+ATF_TC_HEAD(forks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A child of a process with threads at "
+	    "and in the gate allocates, makes threads, and forks again");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(forks, tc)
+{
+
+	fork_while(churn, 40);
+}
+
+/* Threads that come and go, until told to stop. */
+static void *
+come_and_go(void *arg)
+{
+	pthread_t t;
+
+	while (!load_acq(&stop))
+		if (pthread_create(&t, NULL, one_slot, NULL) == 0)
+			(void)pthread_join(t, NULL);
+	return (arg);
+}
+
+ATF_TC(forks_at_ends);
+ATF_TC_HEAD(forks_at_ends, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The same where threads begin and end "
+	    "meanwhile");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(forks_at_ends, tc)
+{
+
+	fork_while(come_and_go, 100);
+}
+
+ATF_TC(left_inside);
+ATF_TC_HEAD(left_inside, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A child forgets the flag of a thread "
+	    "that was copied as it looked at the gate, and can fork");
+}
+ATF_TC_BODY(left_inside, tc)
+{
+	struct cache *c;
+	pid_t pid;
+
+	(void)take(5);
+	in_thread(short_life, &c);
+	cache_prefork();
+	c->inside = 1;
+	if ((pid = _Fork()) == 0) {
+		(void)alarm(20);
+		cache_postfork_child();
+		cache_prefork();
+		cache_postfork();
+		_exit(threads() == 1 ? 0 : 2);
+	}
+	c->inside = 0;
+	cache_postfork();
+	ATF_CHECK_EQ(0, wait_for(pid, 30));
+}
+
+/* A thread that ends, held up inside by one that has a bin's lock. */
+static struct cache *ending;
+static pthread_barrier_t stages, forking;
+
+static void *
+end_early(void *arg)
+{
+
+	(void)take(5);
+	__atomic_store_n(&ending, cache_self, __ATOMIC_SEQ_CST);
+	(void)pthread_barrier_wait(&stages);
+	cache_exit_self();
+	return (arg);
+}
+
+static void *
+hold_bin(void *arg)
+{
+	struct bin *b;
+
+	b = arena_bin(arena_zero(), 5);
+	lock_take(&b->lock);
+	(void)pthread_barrier_wait(&stages);
+	/* The other sleeps for it, inside; soon the forker waits for that. */
+	while (load_acq(&b->lock.word) != 2)
+		os_yield();
+	(void)pthread_barrier_wait(&forking);
+	usleep(200);
+	lock_drop(&b->lock);
+	return (arg);
+}
+
+/* One of many, for the list to be long. */
+static void *
+one_of_many(void *arg)
+{
+
+	(void)take(5);
+	(void)pthread_barrier_wait(arg);
+	return (NULL);
+}
+
+/* Walks the list again and again, so that its lock is seldom free. */
+static void *
+walk(void *arg)
+{
+
+	while (!load_acq(&stop))
+		(void)cache_bytes_all();
+	return (arg);
+}
+
+ATF_TC(ends_at_fork);
+ATF_TC_HEAD(ends_at_fork, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A forker that waited for a thread that "
+	    "ends waits for all of its end");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(ends_at_fork, tc)
+{
+	pthread_barrier_t all;
+	pthread_t many[200], t[2], walker;
+	unsigned int early, i;
+
+	early = 0;
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&stages, NULL, 3));
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&forking, NULL, 2));
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&all, NULL, nitems(many)));
+	for (i = 0; i < nitems(many); i++)
+		ATF_REQUIRE_EQ(0, pthread_create(&many[i], NULL, one_of_many,
+		    &all));
+	for (i = 0; i < nitems(many); i++)
+		ATF_REQUIRE_EQ(0, pthread_join(many[i], NULL));
+	ATF_REQUIRE_EQ(0, pthread_create(&walker, NULL, walk, NULL));
+	for (i = 0; i < 100; i++) {
+		ATF_REQUIRE_EQ(0, pthread_create(&t[0], NULL, end_early,
+		    NULL));
+		/* It has its slot before the bin is locked. */
+		while (load_acq(&ending) == NULL)
+			os_yield();
+		ATF_REQUIRE_EQ(0, pthread_create(&t[1], NULL, hold_bin,
+		    NULL));
+		(void)pthread_barrier_wait(&stages);
+		(void)pthread_barrier_wait(&forking);
+		cache_prefork();
+		early += !load_acq(&ending->isidle);
+		cache_postfork();
+		ATF_REQUIRE_EQ(0, pthread_join(t[0], NULL));
+		ATF_REQUIRE_EQ(0, pthread_join(t[1], NULL));
+		ending = NULL;
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	ATF_REQUIRE_EQ(0, pthread_join(walker, NULL));
+	ATF_CHECK_EQ_MSG(0, early, "%u times", early);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+
+	ATF_TP_ADD_TC(tp, sentinels);
+	ATF_TP_ADD_TC(tp, nesting);
+	ATF_TP_ADD_TC(tp, slots);
+	ATF_TP_ADD_TC(tp, budget);
+	ATF_TP_ADD_TC(tp, ends);
+	ATF_TP_ADD_TC(tp, ticks);
+	ATF_TP_ADD_TC(tp, no_memory);
+	ATF_TP_ADD_TC(tp, gate);
+	ATF_TP_ADD_TC(tp, forks);
+	ATF_TP_ADD_TC(tp, forks_at_ends);
+	ATF_TP_ADD_TC(tp, left_inside);
+	ATF_TP_ADD_TC(tp, ends_at_fork);
+
+	return (atf_no_error());
+}
