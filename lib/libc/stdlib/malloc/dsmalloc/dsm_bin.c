@@ -227,98 +227,114 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	return (got);
 }
 
-static unsigned
-bin_put_own(struct bin *b, struct slab *s, void *const *v, unsigned i,
-    unsigned n, uint64_t now)
-{
-	unsigned first = i;
+/* What a flush has given to bins of other arenas. */
+struct bin_guests {
+	struct bin	*bin;		/* the last of them */
+	struct bin	*full;		/* one that should collect, or NULL */
+	uint32_t	 bytes;		/* given to "bin", not announced yet */
+};
 
-	i = slab_put(s, v, i, n);
-	b->ndalloc += i - first;
-	if (unlikely(s->nfree >= s->next))
-		(void)bin_relist(b, s, now);
-	return (i);
+/* Once for a row of slots of one bin: it is a locked operation on a line of
+ * another's. */
+static void
+guests_announce(struct bin_guests *g)
+{
+
+	if (g->bin != NULL && add_rlx(&g->bin->pending, g->bytes) + g->bytes >
+	    BIN_PENDING)
+		g->full = g->bin;
 }
 
-/* Free slots of a slab of another arena; its bin, when it should collect. */
-static unsigned
+static void
+bin_push(struct bin *b, struct slab *s)
+{
+	struct slab *head = load_rlx(&b->inbox);
+
+	do
+		s->inbox = head;
+	while (!__atomic_compare_exchange_n(&b->inbox, &head, s, true,
+	    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* Free slots of a slab of another arena. */
+static unsigned DSM_NOINLINE
 bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
-    struct bin **full)
+    struct bin_guests *g)
 {
 	struct bin *b = s->span.owner;
-	uint32_t bytes, size = s->size;
+	uint32_t size = s->size;
 	unsigned first = i;
-	struct slab *head;
 	bool push;
 
 	/* Once the last slot's bit is out and no push is ours to do, the slab
 	 * may be closed by its owner: do not touch it after. */
 	i = slab_put_remote(s, v, i, n, &push);
+	if (b != g->bin) {
+		guests_announce(g);
+		g->bin = b;
+		g->bytes = 0;
+	}
+	g->bytes += size * (i - first);
 	if (push) {
-		head = load_rlx(&b->inbox);
-		do
-			s->inbox = head;
-		while (!__atomic_compare_exchange_n(&b->inbox, &head, s, true,
-		    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+		bin_push(b, s);
 		/* An ending thread lowers the count, then drains: one of us
 		 * sees the other. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (unlikely(load_rlx(b->threads) == 0))
-			*full = b;
+			g->full = b;
 	}
-	bytes = size * (i - first);
-	if (add_rlx(&b->pending, bytes) + bytes > BIN_PENDING)
-		*full = b;
 	return (i);
 }
 
 /*
- * The slab of a slot in a cache of b's class.  Sized frees do not look at
- * the map before they cache a pointer, so a foreign pointer or a wrong size
- * is found here.
+ * Sized frees do not look at the map before they cache a pointer, so a
+ * foreign pointer or a wrong size is found when it is flushed.
  */
-static struct slab *
-bin_slab(const struct bin *b, const void *p)
+static void DSM_COLD
+bin_bad_size(const struct bin *b, const void *p, uint64_t w)
 {
-	uint64_t w = map_word(p);
-	struct slab *s;
+	const struct slab *s = map_span(w);
 
-	if (unlikely(map_tag(w) != b->tag)) {
-		if (map_tag(w) == 0 || map_tag(w) == MAP_TAG_FREE)
-			print_fatal("free(%p, %u): not a block of this "
-			    "allocator's small sizes", p,
-			    size_info[b->class].size);
-		s = map_span(w);
-		print_fatal("free(%p, %u): wrong size, the block has %u "
-		    "bytes", p, size_info[b->class].size, s->size);
-	}
-	return (map_span(w));
+	if (map_tag(w) == 0 || map_tag(w) == MAP_TAG_FREE)
+		print_fatal("free(%p, %u): not a block of this allocator's "
+		    "small sizes", p, size_info[b->class].size);
+	print_fatal("free(%p, %u): wrong size, the block has %u bytes", p,
+	    size_info[b->class].size, s->size);
 }
 
 void
 bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 {
-	struct bin *full = NULL;
-	bool locked = false;
+	struct bin_guests g = { NULL, NULL, 0 };
+	unsigned first, i = 0, own = 0;
 	struct slab *s;
-	unsigned i = 0;
+	uint64_t w;
 
 	while (i < n) {
-		s = bin_slab(b, v[i]);
-		if (s->span.owner == b) {
-			if (!locked)
-				lock_take(&b->lock);
-			locked = true;
-			i = bin_put_own(b, s, v, i, n, now);
-		} else
-			i = bin_put_remote(s, v, i, n, &full);
+		w = map_word(v[i]);
+		if (unlikely(map_tag(w) != b->tag))
+			bin_bad_size(b, v[i], w);
+		s = map_span(w);
+		if (unlikely(s->span.owner != b)) {
+			i = bin_put_remote(s, v, i, n, &g);
+			continue;
+		}
+		if (own == 0)
+			lock_take(&b->lock);
+		first = i;
+		i = slab_put(s, v, i, n);
+		own += i - first;
+		if (unlikely(s->nfree >= s->next))
+			(void)bin_relist(b, s, now);
 	}
-	if (locked) {
+	if (own != 0) {
+		b->ndalloc += own;
 		b->nflushes++;
 		bin_unlock(b, now);
 	}
-	if (full != NULL)
-		bin_try_collect(full, now);
+	guests_announce(&g);
+	if (g.full != NULL)
+		bin_try_collect(g.full, now);
 }
 
 size_t

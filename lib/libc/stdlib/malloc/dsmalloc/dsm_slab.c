@@ -41,6 +41,9 @@ slab_boot(void)
 		    os_page);
 		g->nslots = (uint16_t)(g->bytes / size_info[c].size);
 		g->nwords = (uint16_t)((g->nslots + 63) / 64);
+		/* See slab_put(). */
+		DSM_ASSERT((uint64_t)g->nslots * (uint32_t)(size_info[c].inv *
+		    size_info[c].size) < size_info[c].inv);
 	}
 }
 

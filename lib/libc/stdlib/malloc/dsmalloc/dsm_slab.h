@@ -121,32 +121,37 @@ void	 slab_bad_free(const struct slab *, const void *)
 /*
  * Give back the leading pointers of v that are this slab's: the index of the
  * first that is not.  A slot that is free already, or a pointer that is not
- * a slot's start, is the program's error.
+ * a slot's start, is the program's error.  The low half of the product is
+ * below inv for a slot's first byte alone: what inv's error adds to it over
+ * a whole slab is less than inv (slab_boot() checks).
  */
 static DSM_INLINE unsigned
 slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)
 {
-	uint64_t *avail = slab_avail(s), bit;
+	uint64_t *avail = slab_avail(s), bit, product, *word;
+	void *const *end = v + n, *const *p = v + i;
 	uintptr_t base = (uintptr_t)s->span.addr;
-	uint32_t inv = s->inv, size = s->size;
 	size_t bytes = s->span.size, off;
-	unsigned first = i, slot, word;
+	uint32_t inv = s->inv;
+	unsigned low = s->hint * 64u, slot;
 
 	do {
-		off = (uintptr_t)v[i] - base;
+		off = (uintptr_t)*p - base;
 		if (off >= bytes)
 			break;
-		slot = (unsigned)((uint64_t)off * inv >> 32);
-		word = slot / 64;
+		product = (uint64_t)off * inv;
+		slot = (unsigned)(product >> 32);
 		bit = (uint64_t)1 << (slot % 64);
-		if (unlikely((avail[word] & bit) != 0 || slot * size != off))
-			slab_bad_free(s, v[i]);
-		avail[word] |= bit;
-		if (word < s->hint)
-			s->hint = (uint8_t)word;
-	} while (++i < n);
-	s->nfree += (uint16_t)(i - first);
-	return (i);
+		word = &avail[slot / 64];
+		if (unlikely((uint32_t)product >= inv || (*word & bit) != 0))
+			slab_bad_free(s, *p);
+		*word |= bit;
+		low = DSM_MIN(low, slot);
+	} while (++p < end);
+	s->hint = (uint8_t)(low / 64);
+	n = (unsigned)(p - v);
+	s->nfree += (uint16_t)(n - i);
+	return (n);
 }
 
 /*
