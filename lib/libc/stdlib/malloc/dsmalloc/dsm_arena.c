@@ -34,7 +34,7 @@
  *
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
- *	init		initialisation, the registry of caches
+ *	cache		the registry of caches
  *	arena		making an arena, and an arena's bins
  *	bin		a bin, its slabs
  *	large		an arena's stock of large blocks
@@ -42,9 +42,10 @@
  *	pool		free extents
  *	map		making a leaf
  *	base		metadata
- * No system call but mmap is made under a lock above base, no purge under
- * any, and no callback of the program's under any but malloc_message() on
- * the way to abort(), which no lock stops then (lock_die()).
+ * Under those from bin to base no system call is made but to map or unmap
+ * address space and to say of it that huge pages are not wanted: no purge.
+ * Nothing of the program's is called under any but malloc_message() on the
+ * way to abort(), which no lock stops then (lock_die()).
  *
  * Fork.  Slow paths run inside a gate (dsm_cache.c); the forker closes it
  * and waits, so that at fork no lock is held and no list is half changed.
@@ -52,9 +53,10 @@
  * Failure.  Every layer answers NULL and leaves things as they were;
  * malloc() sets ENOMEM.
  *
- * Who may purge: arena_tick(), on any thread's slow path once the global
- * deadline has passed; arena_freed(), when dirty memory exceeds its cap;
- * arena_grown(), when memory would grow past what its use explains; mallctl.
+ * Who may purge: arena_tick(), once the global deadline has passed: any
+ * thread's malloc looks at it at its countdowns, any free at some of its
+ * flushes (a process that calls neither keeps what it has); arena_freed(),
+ * when dirty memory exceeds its cap; arena_grown(), when memory would grow past what its use explains; mallctl.
  */
 #include <string.h>
 

@@ -35,8 +35,11 @@
 #define	CACHE_PACE_MAX		64
 /* Stacks not filled for this long give half back. */
 #define	CACHE_TRIM_MS		1000
-/* Large requests between two looks at the clock. */
+/* Large requests and flushes between two looks at the clock; a thread that
+ * only frees has no others. */
 #define	CACHE_LARGE_TICK	16
+/* The same for requests of threads without a cache. */
+#define	CACHE_NONE_TICK		64
 
 /* The slot that every empty stack ends in. */
 static void *cache_null[1];
@@ -54,7 +57,7 @@ __thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);
 
 /* The registry, under cache_lock. */
-static struct lock cache_lock = LOCK_INITIALIZER(LOCK_INIT);
+static struct lock cache_lock = LOCK_INITIALIZER(LOCK_CACHE);
 static SLIST_HEAD(, cache) cache_all;
 static SLIST_HEAD(, cache) cache_idle;
 /* The fork gate; atomic. */
@@ -286,11 +289,23 @@ cache_tick(struct cache *c)
 	arena_tick(now);
 }
 
+/* Requests without a cache: one in so many looks at the clock. */
+static void
+cache_tick_none(void)
+{
+	static uint32_t	requests;	/* atomic */
+
+	if (add_rlx(&requests, 1) % CACHE_NONE_TICK == 0)
+		arena_tick(decay_now());
+}
+
 void
 cache_tick_large(struct cache *c)
 {
 
-	if (c != NULL && --c->entry[0].count < 0) {
+	if (c == NULL)
+		cache_tick_none();
+	else if (--c->entry[0].count < 0) {
 		c->entry[0].count = CACHE_LARGE_TICK;
 		cache_tick(c);
 	}
@@ -423,6 +438,7 @@ cache_free(struct cache *c, void *p, unsigned class)
 		cache_flush_part(c, class, (k->cap + 1u) / 2,
 		    load_rlx(&decay_clock));
 		arena_freed(c->arena, load_rlx(&decay_clock));
+		cache_tick_large(c);
 	}
 	*--e->sp = p;
 }
@@ -432,6 +448,7 @@ cache_malloc_none(unsigned class)
 {
 	void *p;
 
+	cache_tick_none();
 	if (bin_fill(arena_bin(arena_zero(), class), &p, 1) == 0)
 		return (NULL);
 	return (p);
@@ -442,6 +459,7 @@ cache_free_none(void *p)
 {
 	struct slab *s = map_span(map_word(p));
 
+	cache_tick_none();
 	bin_flush(s->span.owner, &p, 1, load_rlx(&decay_clock));
 }
 

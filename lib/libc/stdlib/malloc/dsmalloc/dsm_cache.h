@@ -66,8 +66,7 @@ struct cache_class {
 };
 
 /* All inline slots and their null ends. */
-#define	CACHE_INL(s)	+ ((s) <= 256 ? 16 : (s) <= 1024 ? 8 :		\
-			    (s) <= 4096 ? 4 : 2) + 1
+#define	CACHE_INL(s)	+ SIZE_INLINE(s) + 1
 #define	CACHE_INLINE	(0 SIZE_CLASSES(CACHE_INL))
 
 struct cache {

@@ -7,8 +7,8 @@
 /*
  * conf: the table of options and its reader.
  *
- * Theory of operation.  conf_init() runs once, before there is a heap, under
- * the initialisation lock.  It sets the defaults, then reads three sources,
+ * Theory of operation.  conf_init() runs once, before there is a heap, in
+ * the one thread that initialises.  It sets the defaults, then reads three sources,
  * of which a later one wins: the global malloc_conf, /etc/malloc.conf and the
  * environment variable MALLOC_CONF.  Each is one text "name:value,...".
  * Where nothing is configured, this costs one readlink(2) and a walk through
@@ -59,7 +59,7 @@ const struct conf_option conf_options[] = {
 	OPTION("dirty_decay_ms", dirty_decay_ms, SSIZE, -1, CONF_DECAY_MAX,
 	    10000, "milliseconds until unused memory goes back to the system"),
 	OPTION("dirty_max", dirty_max, SIZE, 0, INT64_C(1) << 46, 64 << 20,
-	    "unused bytes that an arena may always keep until they decay"),
+	    "unused bytes that may always wait until they decay"),
 	OPTION("narenas", narenas, UNSIGNED, 0, CONF_ARENAS_MAX, 0,
 	    "arenas that share the threads; 0 is one for each processor"),
 	OPTION_BOOL("stats_print", stats_print, false,

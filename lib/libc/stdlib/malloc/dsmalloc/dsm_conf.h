@@ -7,8 +7,8 @@
 /*
  * conf: the options.  One table in dsm_conf.c (name, type, range, default,
  * where it is kept, help) is all there is to an option: the parser, mallctl's
- * opt.* keys, the statistics' list and the man page check read it.  To add an
- * option, add a member here and a row there.
+ * opt.* keys, the statistics' list and the man page check read it.  How to
+ * add one stands in README.
  */
 #ifndef _DSM_CONF_H_
 #define	_DSM_CONF_H_
@@ -24,7 +24,7 @@ struct conf {
 	bool		xmalloc;	/* out of memory aborts */
 	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
-	size_t		dirty_max;	/* dirty bytes an arena may keep at
+	size_t		dirty_max;	/* dirty bytes that may be kept at
 					   least before amount purges */
 	const char	*stats_print_opts;
 };

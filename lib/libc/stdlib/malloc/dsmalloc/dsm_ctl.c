@@ -21,7 +21,8 @@
  * What a caller may get wrong about sizes and directions is judged in one
  * place, ctl_access(), in the manner of jemalloc, so that handlers see only
  * values of their own type.  There is no state but the epoch, which is
- * atomic, and no lock: a handler may be called from anywhere.
+ * atomic, and no lock of its own; a handler may take those of what it reads
+ * or sets.
  *
  * To add a key, add a row to ctl_keys and, if none fits, a handler.
  */
@@ -221,7 +222,7 @@ CTL_HANDLER(ctl_bin_slab)
 	{ name, get, set, where, CTL_##type }
 #define	KEY_BOOL(name, where)	KEY(name, BOOL, ctl_value_bool, NULL, where)
 
-/* Manual: malloc_np.3, KEYS, which also has opt.* and stats.*. */
+/* Manual: malloc_np.3, MALLCTL KEYS, which also has opt.* and stats.*. */
 static const struct ctl_key ctl_keys[] = {
 	KEY("version", STRING, ctl_string, NULL, STATS_VERSION),
 	KEY("epoch", U64, ctl_epoch_get, ctl_epoch_set, NULL),

@@ -7,16 +7,16 @@
 /*
  * decay: the books of what is owed to the system and when.
  *
- * Theory of operation.  Every holder of dirty pages (an arena, the pool) has
- * a struct decay: its time, and when its next pass is due.  A pass purges
+ * Theory of operation.  Every holder of dirty pages (a set of arenas) has a
+ * struct decay: its time, and when its next pass is due.  A pass purges
  * what was dirty already at the pass before; with DECAY_PASSES passes per
  * decay time a page goes back after between half and all of that time.  A
  * holder that owes nothing has no deadline.
  *
  * One global word, decay_deadline, is the earliest of all deadlines.  The
- * slow paths of any thread compare the coarse clock with it, so a quiet
- * arena decays too.  It is only ever lowered, by compare-and-swap; who finds
- * it passed stores "never" first, then looks at every holder, then lowers it
+ * ticks of any thread (dsm_cache.h) compare the coarse clock with it, so what
+ * is quiet decays too.  It is lowered by compare-and-swap; only who finds it
+ * passed raises it: he stores "never" first, then looks at every holder, then lowers it
  * to what it found, so that a deadline armed meanwhile is not lost.
  */
 #ifndef _DSM_DECAY_H_

@@ -5,13 +5,15 @@
  */
 
 /*
- * hooks: where address space comes from and what may be done with it, the
- * nine extent hooks of malloc_np(3).  The default set stands on os.  All
- * memory of a pool is asked for, purged and returned through its hooks;
- * nothing above this layer makes a system call on user memory.
+ * hooks: where address space comes from and what may be done with it, in
+ * the nine calls that jemalloc's extent hooks are.  The default set stands on
+ * os and is the only one so far.  All memory of a pool is asked for, purged
+ * and returned through its hooks.  What has no call there, moving pages by
+ * mremap, is done only where hooks_movable() says that the memory is the
+ * system's.
  *
- * The set is constant once a pool has it; calls run under no lock that
- * malloc or free wants.  A NULL member means "cannot"; only alloc must be
+ * The set is constant once a pool has it.  alloc, dalloc, split and merge run
+ * under the pool's lock, purges under none.  A NULL member means "cannot"; only alloc must be
  * there.  Every hook but alloc returns true when it did NOT do it.
  */
 #ifndef _DSM_HOOKS_H_

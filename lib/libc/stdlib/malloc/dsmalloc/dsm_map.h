@@ -24,8 +24,9 @@
  * neither memory nor a claim to it; a leaf becomes writable when its GiB is
  * first used.
  *
- * Who may touch it: words are written by the span's owner, under the lock
- * that gives or takes the span; leaves are made under map_lock and stay.
+ * Who may touch it: words are written by who makes or ends the span, while
+ * nobody else has a pointer into it; those of free extents under the pool's
+ * lock.  Leaves are made under map_lock and stay.
  * Reads are lock-free: a reader that holds a live pointer into a span sees
  * its word, since the pointer's hand-over orders it after the write.
  */

@@ -15,7 +15,8 @@
  * is read at run time.  Booleans answer "was it done?".
  *
  * After start-up only mmap, munmap, mremap, madvise (and process_madvise
- * where a first try showed that it works), futex and the clock are used, so
+ * where a first try showed that it works), futex, sched_yield and the clock
+ * are used, so
  * that a program in a sandbox that kills goes on.
  */
 #ifndef _DSM_OS_H_

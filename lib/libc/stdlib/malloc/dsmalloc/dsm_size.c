@@ -6,37 +6,11 @@
 
 #include "dsm_size.h"
 
-/*
- * The slab of a class, in bytes: about 16 KiB up to 128-byte slots, 32 KiB
- * to 1 KiB, 64 KiB to 4 KiB, and eight slots above; always the multiple of
- * 4 KiB at which the unused tail falls under one per cent where that is
- * possible below twice the base size.  Untouched slots cost no memory, so a
- * large slab is paid for only as it is used; large ones spread the cost of
- * opening and closing.  On systems with larger pages slab_boot() rounds up
- * and counts the slots anew.
- *
- * Inline cache slots: what a thread holds of a class before its first
- * growth, 16 of the small ones down to 2 of the large, so that the whole
- * cache fits two pages.
- */
-#define	SLAB_BASE(s)	((s) <= 128 ? 16384u : (s) <= 1024 ? 32768u :	\
-			    (s) <= 4096 ? 65536u : ROUND_UP((s) * 8, 4096u))
-#define	SLAB_TAIL(b, s)	((b) % (s) * 100 <= (b))
-#define	SLAB_TRY(s, k)	(SLAB_BASE(s) + (k) * 4096u)
-#define	SLAB_BYTES(s)							\
-	(SLAB_TAIL(SLAB_TRY(s, 0), s) ? SLAB_TRY(s, 0) :		\
-	SLAB_TAIL(SLAB_TRY(s, 1), s) ? SLAB_TRY(s, 1) :			\
-	SLAB_TAIL(SLAB_TRY(s, 2), s) ? SLAB_TRY(s, 2) :			\
-	SLAB_TAIL(SLAB_TRY(s, 3), s) ? SLAB_TRY(s, 3) :			\
-	SLAB_TAIL(SLAB_TRY(s, 4), s) ? SLAB_TRY(s, 4) : SLAB_TRY(s, 0))
-#define	INLINE_SLOTS(s)	((s) <= 256 ? 16 : (s) <= 1024 ? 8 :		\
-			    (s) <= 4096 ? 4 : 2)
 #define	SIZE_ROW(s)	{ (s), (uint32_t)((1ull << 32) / (s)) +		\
-			    ((1ull << 32) % (s) != 0), SLAB_BYTES(s),	\
-			    SLAB_BYTES(s) / (s), INLINE_SLOTS(s) },
+			    ((1ull << 32) % (s) != 0), SIZE_INLINE(s) },
 
 const struct size_info size_info[SIZE_NCLASSES] = {
-	{ 0, 0, 0, 0, 0 },
+	{ 0, 0, 0 },
 	SIZE_CLASSES(SIZE_ROW)
 };
 

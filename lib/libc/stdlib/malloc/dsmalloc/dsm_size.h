@@ -9,13 +9,21 @@
  * Small classes are 1 to SIZE_NCLASSES - 1: 8, then 16 to 128 in steps of
  * 16, then four to a doubling up to 32 KiB, as jemalloc's clients assume.
  *
- * To add a class, change SIZE_CLASSES here and size_table in dsm_size.c;
- * everything else is computed.
+ * To add a class, a multiple of 16, put it into SIZE_CLASSES here and into
+ * size_table in dsm_size.c: its row takes a part of the next row's range, and
+ * those behind it count on by three.  Assertions watch what else depends on
+ * the classes, and everything else is computed.
  */
 #ifndef _DSM_SIZE_H_
 #define	_DSM_SIZE_H_
 
 #include "dsm_defs.h"
+
+/* Inline cache slots: what a thread holds of a class before its first growth,
+ * 16 of the small ones down to 2 of the large, so that the whole cache fits
+ * two pages. */
+#define	SIZE_INLINE(s)	((s) <= 256 ? 16 : (s) <= 1024 ? 8 :		\
+			    (s) <= 4096 ? 4 : 2)
 
 /* X(size): all small classes, ascending. */
 #define	SIZE_CLASSES(X)							\
@@ -36,8 +44,6 @@ _Static_assert(SIZE_NCLASSES == 42, "41 small classes and class 0");
 struct size_info {
 	uint32_t	size;		/* bytes of a slot; 0 for class 0 */
 	uint32_t	inv;		/* ceil(2^32 / size): offset -> slot */
-	uint32_t	slab;		/* bytes of a slab, 4 KiB pages */
-	uint16_t	slots;		/* of such a slab */
 	uint16_t	inl;		/* inline cache slots */
 };
 

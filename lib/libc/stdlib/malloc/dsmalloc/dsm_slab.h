@@ -15,7 +15,8 @@
  * Who may touch the remote bitmap: anyone may OR bits into it; only the
  * collector, under the bin's lock, takes them out.
  *
- * The remote protocol (tests/spin/remote.pml is this, word for word):
+ * The remote protocol (tests/spin/remote.pml is this, and one thing more
+ * that would be allowed: a collector that looks past the inbox):
  *	freer		ORs its mask into a word; only if the word was 0 it adds
  *			1 to the slab's "arrived", and if that was 0 it pushes
  *			the slab on its bin's inbox.
@@ -27,7 +28,10 @@
  *			that serves another bin by then can exist.
  * The OR and the add release, the exchanges acquire.  The exchange of
  * "arrived" releases too, and the add acquires: the link that the collector
- * has read is then the next freer's to write.
+ * has read is then the next freer's to write.  A word is looked at before it
+ * is exchanged, since most are zero; what comes after the look comes with an
+ * announcement of its own.  slab_open() clears the words plainly: nobody else
+ * knows the slab then.
  *
  * Life: open (all free) -> current slab of its bin, full, or in a list of
  * those with room -> closed when all is free and nothing owed.
@@ -123,7 +127,7 @@ void	 slab_bad_free(const struct slab *, const void *)
  * first that is not.  A slot that is free already, or a pointer that is not
  * a slot's start, is the program's error.  The low half of the product is
  * below inv for a slot's first byte alone: what inv's error adds to it over
- * a whole slab is less than inv (slab_boot() checks).
+ * a whole slab is less than inv (slab_exact()).
  */
 static DSM_INLINE unsigned
 slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)

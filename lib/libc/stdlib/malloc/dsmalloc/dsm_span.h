@@ -28,11 +28,12 @@ enum span_kind {
 struct region;
 
 struct span {
-	/* Written by whoever makes the span; constant while it lives. */
+	/* Written by whoever makes the span, and of a block by who resizes
+	 * it; else constant while it lives. */
 	char		*addr;
 	size_t		 size;		/* bytes, whole pages */
 	size_t		 usable;	/* bytes of a block in it */
-	void		*owner;		/* its bin, arena or pool, by kind */
+	void		*owner;		/* its bin, large or pool, by kind */
 	struct region	*region;	/* NULL: straight from the pool */
 	uint16_t	 page;		/* first page in the region */
 	uint8_t		 class;		/* of a slab */

@@ -12,6 +12,7 @@
 #include <malloc_np.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "malloc_test_subr.h"
 
@@ -429,6 +430,37 @@ ATF_TC_BODY(decay_now, tc)
 	}
 }
 
+ATF_TC(decay_frees);
+ATF_TC_HEAD(decay_frees, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A thread that only frees gives memory "
+	    "back as time goes by");
+}
+ATF_TC_BODY(decay_frees, tc)
+{
+	static void *p[64 << 10];
+	const struct timespec pause = { 0, 200000000 };
+	ssize_t ms;
+	size_t i;
+
+	ms = 100;
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
+	    sizeof(ms)));
+	for (i = 0; i < nitems(p); i++) {
+		ATF_REQUIRE((p[i] = malloc(256)) != NULL);
+		memset(p[i], 1, 256);
+	}
+	for (i = 0; i < nitems(p); i++) {
+		free(p[i]);
+		if (i % (nitems(p) / 8) == 0)
+			(void)nanosleep(&pause, NULL);
+	}
+	/* Of 16 MiB those freed in the last two of eight parts may stay. */
+	ATF_CHECK(figure("stats.arenas." ALL ".dirty_purged") * 4096 >
+	    9 << 20);
+}
+
 ATF_TC(mapped);
 ATF_TC_HEAD(mapped, tc)
 {
@@ -470,6 +502,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, requests);
 	ATF_TP_ADD_TC(tp, purge);
 	ATF_TP_ADD_TC(tp, decay_now);
+	ATF_TP_ADD_TC(tp, decay_frees);
 	ATF_TP_ADD_TC(tp, mapped);
 
 	return (atf_no_error());
