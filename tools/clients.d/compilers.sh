@@ -89,8 +89,8 @@ make_cxx()
 	    print "  p.second.rend()); t += p.second[0] * p.first.size(); }"
 	    print " for (auto &p : u) t += p.second.size() * p.first;"
 	    print " return t; } };"
-	    print "int main() { std::vector<std::thread> v; long t[60] = {};"
-	    for (i = 1; i <= 60; i++)
+	    print "int main() { std::vector<std::thread> v; long t[30] = {};"
+	    for (i = 1; i <= 30; i++)
 		printf " v.emplace_back([&] { auto p = std::make_unique<T<%d>>(" \
 		    "); t[%d] = p->run(3000); });\n", i, i - 1
 	    print " for (auto &x : v) x.join();"
