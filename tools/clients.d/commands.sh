@@ -111,7 +111,7 @@ client stress-ng full 90 stress-ng stress-ng
 client_stress-ng()
 {
 	local stress="stress-ng --temp-path $PWD --timeout 60 --verify"
-	under $stress --malloc 2 --malloc-pthreads 2 --malloc-ops 2000000 \
+	under $stress --malloc 2 --malloc-pthreads 2 --malloc-ops 500000 \
 	    --malloc-bytes 100K --malloc-max 500 --malloc-touch 2>&1 | tee out
 	under $stress --malloc 1 --malloc-ops 200000 --malloc-bytes 1M \
 	    --malloc-max 100 --malloc-thresh 64K --malloc-zerofree 2>&1 |

@@ -8,7 +8,7 @@ client python quick 60 'python3.[0-9]+' python3-minimal libpython3-stdlib
 client_python()
 {
 	# Otherwise Python does its own small objects.
-	PYTHONMALLOC=malloc under /usr/bin/python3 -I "$here/load.py" >result
+	PYTHONMALLOC=malloc under /usr/bin/python3 "$here/load.py" >result
 }
 
 # Python's own tests of what is hard on an allocator; the same ones pass.
