@@ -146,7 +146,7 @@ client_apt()
 }
 
 # Packages built, and installed in and removed from a root of their own.
-client dpkg full 60 "dpkg dpkg-deb dpkg-query" dpkg
+client dpkg quick 60 "dpkg dpkg-deb dpkg-query" dpkg
 client_dpkg()
 {
 	local i p root="--root=$PWD/root --force-not-root --force-bad-path"
@@ -204,7 +204,7 @@ client_bash()
 }
 
 # Two windows that scroll 20,000 lines each, split and resized meanwhile.
-client tmux full 60 tmux tmux
+client tmux quick 60 tmux tmux
 client_tmux()
 {
 	local tmux="quietly tmux -u -S $PWD/socket -f /dev/null" i
