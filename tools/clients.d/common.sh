@@ -44,7 +44,7 @@ begin_inside()
 	preloaded=(env "CLIENTS_PROOF=$dir/$way.proof"
 	    "LD_PRELOAD=$scratch/proof.so")
 	[ $way = without ] || preloaded=(env "CLIENTS_PROOF=$dir/$way.proof"
-	    "LD_PRELOAD=$scratch/libdsmalloc.so.1:$scratch/proof.so")
+	    "LD_PRELOAD=$scratch/proof.so:$scratch/libdsmalloc.so.1")
 	export HOME=$PWD LC_ALL=C TZ=UTC
 	unset MALLOC_CONF MALLOC_ARENA_MAX
 }
