@@ -48,11 +48,13 @@
 #define	OS_RW		(PROT_READ | PROT_WRITE)
 
 /*
- * Fewest ranges for which process_madvise is tried.  For fewer it saves
- * little, and a program in a sandbox that kills for unknown system calls
- * rarely frees so much that it gets there.
+ * Fewest ranges for which process_madvise is tried: for fewer it saves little.
+ * And the address space that must have been asked for before: a program in a
+ * sandbox that kills for unknown system calls does not get there.  As growth
+ * doubles, this much is there when 64 MiB are in use, and not much earlier.
  */
 #define	OS_VECTOR_MIN	4
+#define	OS_VECTOR_BYTES	MIB(96)
 
 size_t		os_page;
 unsigned	os_page_shift;
@@ -65,6 +67,7 @@ static bool	os_is_secure;
 enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
 static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
+static size_t	os_asked;	/* bytes that os_map() was asked for */
 
 /* glibc 2.35 and newer register the area; absent elsewhere. */
 extern const ptrdiff_t	  __rseq_offset __attribute__((__weak__));
@@ -207,6 +210,7 @@ os_map(size_t size, size_t align)
 	size_t over;
 	void *p;
 
+	add_rlx(&os_asked, size);
 	p = os_mmap(NULL, size, OS_RW, OS_ANON);
 	if (p == NULL || align <= os_page ||
 	    ((uintptr_t)p & (align - 1)) == 0)
@@ -399,8 +403,8 @@ os_purge_many(const struct os_range *r, unsigned n)
 	unsigned done;
 
 	done = 0;
-	if (n >= OS_VECTOR_MIN && os_dontneed_zeroes() &&
-	    load_rlx(&os_vector) != OS_NO)
+	if (n >= OS_VECTOR_MIN && load_rlx(&os_asked) >= OS_VECTOR_BYTES &&
+	    os_dontneed_zeroes() && load_rlx(&os_vector) != OS_NO)
 		done = os_purge_vector(r, n);
 	while (done < n && os_purge_forced(r[done].addr, r[done].len))
 		done++;
