@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <time.h>
@@ -616,6 +617,26 @@ os_readat(const char *path, uint64_t off, char *buf, size_t len)
 	} while (n < len && (r > 0 || r == -EINTR));
 	(void)os_call3(SYS_close, fd, 0, 0);
 	return (r < 0 && n == 0 ? -1 : (long)n);
+}
+
+/* Beyond the program's own data, which the break begins behind. */
+bool
+os_in_break(const void *addr, size_t size)
+{
+	uintptr_t a = (uintptr_t)addr, base = 0, data = 0;
+	const ElfW(Phdr) *ph;
+	unsigned long i, n;
+
+	ph = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	n = ph == NULL ? 0 : getauxval(AT_PHNUM);
+	for (i = 0; i < n; i++) {
+		if (ph[i].p_type == PT_PHDR)
+			base = (uintptr_t)ph - ph[i].p_vaddr;
+		if (ph[i].p_type == PT_LOAD)
+			data = ph[i].p_vaddr + ph[i].p_memsz;
+	}
+	return (n != 0 && a >= base + data &&
+	    a + size <= (uintptr_t)os_call3(SYS_brk, 0, 0, 0));
 }
 
 bool
