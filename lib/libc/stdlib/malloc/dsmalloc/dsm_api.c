@@ -275,7 +275,7 @@ realloc_copy(void *p, size_t osize, size_t nsize)
 static void *
 realloc_large(void *p, size_t size)
 {
-	uint64_t now = load_rlx(&decay_clock), word = map_find(p);
+	uint64_t now = load_rlx(&decay_clock), word = map_word(p);
 	struct extent *e;
 	struct cache *c;
 	size_t osize;
