@@ -693,6 +693,78 @@ sanitizers_body()
 	done
 }
 
+# What a compiler sees of malloc it could move across a switch of threads.
+atf_test_case link_time
+link_time_head()
+{
+	atf_set "descr" "Fibers that move between threads, with the library's" \
+	    "sources optimised into them at link time"
+	atf_set "timeout" "120"
+}
+link_time_body()
+{
+	local cc dir sources tests top
+
+	top=$(dsm_tree)
+	[ -n "${top}" ] || atf_skip "the sources are not here"
+	dir=${top}/lib/libc/stdlib/malloc
+	tests=${top}/lib/libc/tests/stdlib/malloc
+	sources=$(ls "${dir}"/dsmalloc/dsm_*.c | grep -v freebsd)
+	for cc in gcc clang; do
+		command -v ${cc} >/dev/null || continue
+		# shellcheck disable=SC2086
+		atf_check -e ignore ${cc} -O3 -flto -w -std=gnu11 \
+		    -DMALLOC_PRODUCTION -fvisibility=hidden -fno-builtin \
+		    -I"${top}/tests/aarch64/include" -I"${dir}" \
+		    -I"${dir}/dsmalloc" -o fibers-${cc} \
+		    "${tests}/process_test.c" ${sources} -pthread
+		atf_check -o match:"^1 passed, 0 failed" ./fibers-${cc} \
+		    -x signals -x vforked -x cloned -x no_threads
+	done
+}
+
+# Only a process of its own has mounts of its own.
+atf_test_case no_proc
+no_proc_head()
+{
+	atf_set "descr" "Neither /proc nor /sys is there"
+	atf_set "require.progs" "cc unshare"
+}
+no_proc_body()
+{
+	exercise
+	cat >inside <<'END'
+set -e
+mount -t tmpfs none /proc
+mount -t tmpfs none /sys
+[ ! -e /proc/self ]
+exec env LD_PRELOAD="${1}" ./exercise
+END
+	unshare -rm true || atf_skip "unshare does not work here"
+	atf_check -o inline:"fine\n" unshare -rm sh inside "$(dsm_library)"
+	atf_check -o match:"^fine" -e match:"End dsmalloc statistics" env \
+	    MALLOC_CONF=stats_print:true unshare -rm sh inside \
+	    "$(dsm_library)"
+	# The line of an abort, too.
+	compile twice <<'END'
+#include <stdlib.h>
+
+int
+main(void)
+{
+	char *volatile p;
+
+	p = malloc(1000000);
+	free(p);
+	free(p);
+	return (0);
+}
+END
+	sed 's/exercise/twice/' <inside >inside.twice
+	atf_check -s signal:abrt -e match:"double free" \
+	    unshare -rm sh inside.twice "$(dsm_library)"
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case before_constructors
@@ -704,4 +776,6 @@ atf_init_test_cases()
 	atf_add_test_case interposing_programs
 	atf_add_test_case valgrind
 	atf_add_test_case sanitizers
+	atf_add_test_case link_time
+	atf_add_test_case no_proc
 }
