@@ -164,9 +164,37 @@ stress_body()
 	done
 }
 
+# The thread pointer is an ordinary value to compilers for this machine.
+atf_test_case fibers
+fibers_head()
+{
+	atf_set "descr" "Fibers that move between threads, linked with the" \
+	    "library and with its sources optimised into them"
+	atf_set "timeout" "300"
+}
+fibers_body()
+{
+	local dir sources
+
+	build
+	unit process_test -x signals -x vforked -x cloned -x no_threads
+	dir=${top}/lib/libc/stdlib/malloc
+	sources=$(ls "${dir}"/dsmalloc/dsm_*.c | grep -v freebsd)
+	# shellcheck disable=SC2086
+	atf_check -e ignore ${target}-gcc -O3 -flto -w -std=gnu11 \
+	    -DMALLOC_PRODUCTION -fvisibility=hidden -fno-builtin \
+	    -I"${top}/tests/aarch64/include" -I"${dir}" -I"${dir}/dsmalloc" \
+	    -o fibers "${top}/lib/libc/tests/stdlib/malloc/process_test.c" \
+	    ${sources} -pthread
+	emulate 4096 ./fibers -x signals -x vforked -x cloned -x no_threads ||
+	    atf_fail "optimised at link time"
+	grep -q '^1 passed, 0 failed' out || atf_fail "it tested nothing"
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case page_size
 	atf_add_test_case unit_tests
 	atf_add_test_case stress
+	atf_add_test_case fibers
 }

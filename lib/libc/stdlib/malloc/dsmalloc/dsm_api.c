@@ -16,6 +16,7 @@
 #include "dsm_arena.h"
 #include "dsm_conf.h"
 #include "dsm_fast.h"
+#include "dsm_foreign.h"
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
@@ -153,8 +154,11 @@ free_slow(void *p)
 
 	if (p == NULL)
 		return;
-	if (unlikely(word == 0))
-		free_bad("free", p, word);
+	if (unlikely(word == 0)) {
+		if (!foreign_free(p))
+			free_bad("free", p, word);
+		return;
+	}
 	/* Beyond the map's window it is only here that there may be room. */
 	if (fast_push(fast_entry(cache_self, map_tag(word)), p))
 		return;
@@ -229,9 +233,12 @@ static size_t
 api_usable(const char *what, const void *p, uint64_t word)
 {
 	unsigned tag = map_tag(word);
+	size_t size;
 
 	if (likely(tag != 0 && tag != MAP_TAG_FREE))
 		return (size_info[tag / ARENA_TAG(1)].size);
+	if (unlikely(word == 0) && foreign_usable(p, &size))
+		return (size);
 	return (api_extent(what, p, word)->span.size);
 }
 
@@ -269,14 +276,16 @@ realloc_copy(void *p, size_t osize, size_t nsize)
 static void *
 realloc_large(void *p, size_t size)
 {
-	uint64_t now = load_rlx(&decay_clock);
+	uint64_t now = load_rlx(&decay_clock), word = map_word(p);
 	struct extent *e;
 	struct cache *c;
 	size_t osize;
 	void *q = NULL;
 
+	if (unlikely(word == 0) && foreign_usable(p, &osize))
+		return (realloc_copy(p, osize, size));
 	c = cache_enter();
-	e = api_extent("realloc", p, map_word(p));
+	e = api_extent("realloc", p, word);
 	osize = e->span.size;
 	if (size > SIZE_SMALL_MAX) {
 		cache_tick_large(c);
@@ -459,13 +468,14 @@ reallocarray(void *p, size_t number, size_t size)
 	return (__realloc(p, size));
 }
 
+/* By the names that a tool may have put its own functions behind. */
 DSM_EXPORT void *
 reallocf(void *p, size_t size)
 {
-	void *q = __realloc(p, size);
+	void *q = realloc(p, size);
 
 	if (q == NULL)
-		__free(p);
+		free(p);
 	return (q);
 }
 #else

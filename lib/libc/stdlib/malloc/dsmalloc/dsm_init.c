@@ -69,6 +69,36 @@ init_hooks(void)
 		cache_attached = init_thread_begin;
 }
 
+/*
+ * glibc's dynamic linker fills thread-local storage in only when everything
+ * is relocated, but before that a resolver of another library may call malloc.
+ * A resolver of our own runs first, at the end of our own relocation, and has
+ * the thread do without a cache until then.
+ */
+#if defined(__GLIBC__) && defined(PIC)
+static void
+init_nothing(void)
+{
+}
+
+/* Only the linker calls it. */
+static void (* __attribute__((__unused__))
+init_resolve(void))(void)
+{
+
+	cache_self = CACHE_DEAD;
+	return (init_nothing);
+}
+
+static void	init_relocated(void)
+		    __attribute__((__ifunc__("init_resolve")));
+#else
+static void
+init_relocated(void)
+{
+}
+#endif
+
 /* Where we are not libc, the library's constructor asks to hear of forks. */
 static void __attribute__((__constructor__))
 init_constructor(void)
@@ -76,6 +106,7 @@ init_constructor(void)
 
 	(void)pthread_atfork(cache_prefork, cache_postfork,
 	    cache_postfork_child);
+	init_relocated();
 }
 #endif /* !DSM_IN_LIBC */
 

@@ -23,6 +23,7 @@
 #define	os_decommit	__dsm_os_decommit
 #define	os_extend	__dsm_os_extend
 #define	os_huge		__dsm_os_huge
+#define	os_in_break	__dsm_os_in_break
 #define	os_init		__dsm_os_init
 #define	os_map		__dsm_os_map
 #define	os_map_at	__dsm_os_map_at
@@ -225,6 +226,10 @@
 /* dsm_ctl.c */
 #define	ctl_count	__dsm_ctl_count
 #define	ctl_key	__dsm_ctl_key
+
+/* dsm_foreign.c */
+#define	foreign_free	__dsm_foreign_free
+#define	foreign_usable	__dsm_foreign_usable
 
 /* dsm_cxx.c */
 #define	cxx_caught	__dsm_cxx_caught

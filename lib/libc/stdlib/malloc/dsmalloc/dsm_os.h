@@ -89,6 +89,8 @@ uint32_t os_tid(void);
 long	 os_readlink(const char *path, char *buf, size_t len);
 long	 os_readfile(const char *path, char *buf, size_t len);
 long	 os_readat(const char *path, uint64_t off, char *buf, size_t len);
+/* Is this in memory that the program break has given? */
+bool	 os_in_break(const void *addr, size_t size);
 /* Copy from addr, false where it cannot be read; only on the way to abort:
  * a sandbox may kill for the system call. */
 bool	 os_peek(const void *addr, void *buf, size_t len);

@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <time.h>
@@ -48,11 +49,13 @@
 #define	OS_RW		(PROT_READ | PROT_WRITE)
 
 /*
- * Fewest ranges for which process_madvise is tried.  For fewer it saves
- * little, and a program in a sandbox that kills for unknown system calls
- * rarely frees so much that it gets there.
+ * Fewest ranges for which process_madvise is tried: for fewer it saves little.
+ * And the address space that must have been asked for before: a program in a
+ * sandbox that kills for unknown system calls does not get there.  As growth
+ * doubles, this much is there when 64 MiB are in use, and not much earlier.
  */
 #define	OS_VECTOR_MIN	4
+#define	OS_VECTOR_BYTES	MIB(96)
 
 size_t		os_page;
 unsigned	os_page_shift;
@@ -65,6 +68,7 @@ static bool	os_is_secure;
 enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
 static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
+static size_t	os_asked;	/* bytes that os_map() was asked for */
 
 /* glibc 2.35 and newer register the area; absent elsewhere. */
 extern const ptrdiff_t	  __rseq_offset __attribute__((__weak__));
@@ -207,6 +211,7 @@ os_map(size_t size, size_t align)
 	size_t over;
 	void *p;
 
+	add_rlx(&os_asked, size);
 	p = os_mmap(NULL, size, OS_RW, OS_ANON);
 	if (p == NULL || align <= os_page ||
 	    ((uintptr_t)p & (align - 1)) == 0)
@@ -399,8 +404,8 @@ os_purge_many(const struct os_range *r, unsigned n)
 	unsigned done;
 
 	done = 0;
-	if (n >= OS_VECTOR_MIN && os_dontneed_zeroes() &&
-	    load_rlx(&os_vector) != OS_NO)
+	if (n >= OS_VECTOR_MIN && load_rlx(&os_asked) >= OS_VECTOR_BYTES &&
+	    os_dontneed_zeroes() && load_rlx(&os_vector) != OS_NO)
 		done = os_purge_vector(r, n);
 	while (done < n && os_purge_forced(r[done].addr, r[done].len))
 		done++;
@@ -612,6 +617,26 @@ os_readat(const char *path, uint64_t off, char *buf, size_t len)
 	} while (n < len && (r > 0 || r == -EINTR));
 	(void)os_call3(SYS_close, fd, 0, 0);
 	return (r < 0 && n == 0 ? -1 : (long)n);
+}
+
+/* Beyond the program's own data, which the break begins behind. */
+bool
+os_in_break(const void *addr, size_t size)
+{
+	uintptr_t a = (uintptr_t)addr, base = 0, data = 0;
+	const ElfW(Phdr) *ph;
+	unsigned long i, n;
+
+	ph = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	n = ph == NULL ? 0 : getauxval(AT_PHNUM);
+	for (i = 0; i < n; i++) {
+		if (ph[i].p_type == PT_PHDR)
+			base = (uintptr_t)ph - ph[i].p_vaddr;
+		if (ph[i].p_type == PT_LOAD)
+			data = ph[i].p_vaddr + ph[i].p_memsz;
+	}
+	return (n != 0 && a >= base + data &&
+	    a + size <= (uintptr_t)os_call3(SYS_brk, 0, 0, 0));
 }
 
 bool

@@ -16,7 +16,7 @@
 
 #include "malloc_test_subr.h"
 
-#define	STORMERS	8
+#define	STORMERS	16
 
 static atomic_bool	stop;
 static atomic_uint	handled;
@@ -131,13 +131,18 @@ end(pthread_t *t)
 		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
 }
 
-static void
+/* So often, or as often as DSM_TEST_FORKS says. */
+static unsigned int
 fork_often(unsigned int times)
 {
+	const char *often;
 	unsigned int i;
 	int status;
 	pid_t pid;
 
+	often = getenv("DSM_TEST_FORKS");
+	if (often != NULL)
+		times = (unsigned int)strtoul(often, NULL, 10);
 	for (i = 0; i < times; i++) {
 		pid = fork();
 		ATF_REQUIRE(pid != -1);
@@ -147,13 +152,14 @@ fork_often(unsigned int times)
 		ATF_REQUIRE_MSG(status == 0, "fork %u: status %#x", i,
 		    status);
 	}
+	return (times);
 }
 
 ATF_TC(storm);
 ATF_TC_HEAD(storm, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "fork in an allocation storm of 8 "
+	atf_tc_set_md_var(tc, "descr", "fork in an allocation storm of 16 "
 	    "threads; the child allocates, starts a thread and forks");
 	atf_tc_set_md_var(tc, "timeout", "300");
 }
@@ -162,7 +168,7 @@ ATF_TC_BODY(storm, tc)
 	pthread_t t[STORMERS];
 
 	start(t);
-	fork_often(300);
+	(void)fork_often(50);
 	end(t);
 }
 
@@ -179,25 +185,59 @@ handler(void)
 	atomic_fetch_add(&handled, 1);
 }
 
+/* Registered before the library's constructor registers its own, and so run
+ * between those: where its gate is shut to all but the forking thread. */
+static atomic_bool	armed;
+
+static void
+early_handler(void)
+{
+
+	if (atomic_load(&armed))
+		handler();
+}
+
+static void
+register_early(void)
+{
+
+	(void)pthread_atfork(early_handler, early_handler, early_handler);
+}
+
+#ifdef __linux__
+__attribute__((__section__(".preinit_array"), __used__))
+static void	(*preinit)(void) = register_early;
+#else
+__attribute__((__constructor__(101)))
+static void
+construct(void)
+{
+
+	register_early();
+}
+#endif
+
 ATF_TC(handlers);
 ATF_TC_HEAD(handlers, tc)
 {
 
 	atf_tc_set_md_var(tc, "descr", "pthread_atfork handlers allocate, in "
-	    "the storm");
+	    "the storm, registered before the library's and after");
 	atf_tc_set_md_var(tc, "timeout", "300");
 }
 ATF_TC_BODY(handlers, tc)
 {
 	pthread_t t[STORMERS];
+	unsigned int n;
 
 	ATF_REQUIRE_EQ(0, pthread_atfork(handler, handler, handler));
 	free(malloc(100));
 	ATF_REQUIRE_EQ(0, pthread_atfork(handler, handler, handler));
+	atomic_store(&armed, true);
 	start(t);
-	fork_often(200);
+	n = fork_often(30);
 	end(t);
-	ATF_CHECK_EQ(200 * 4, handled);
+	ATF_CHECK_EQ(n * 6, handled);
 }
 
 static void *
@@ -208,7 +248,7 @@ forker(void *arg)
 	pid_t pid;
 
 	failed = arg;
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 30; i++) {
 		pid = fork();
 		if (pid == 0) {
 			(void)alarm(60);
@@ -273,7 +313,7 @@ ATF_TC_BODY(thread_churn, tc)
 
 	for (i = 0; i < nitems(t); i++)
 		ATF_REQUIRE_EQ(0, pthread_create(&t[i], NULL, churn, NULL));
-	fork_often(300);
+	(void)fork_often(300);
 	atomic_store(&stop, true);
 	for (i = 0; i < nitems(t); i++)
 		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
@@ -332,7 +372,7 @@ ATF_TC_BODY(report, tc)
 	ATF_REQUIRE_EQ(0, pthread_atfork(handler_lock, handler_unlock,
 	    handler_unlock));
 	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, report, NULL));
-	fork_often(200);
+	(void)fork_often(200);
 	atomic_store(&stop, true);
 	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
 }

@@ -145,22 +145,25 @@ ATF_TC(churn);
 ATF_TC_HEAD(churn, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "100,000 threads come and go, and memory "
-	    "stays flat");
+	atf_tc_set_md_var(tc, "descr", "100,000 threads come and go, or as many "
+	    "as DSM_TEST_THREADS says, and memory stays flat");
 	atf_tc_set_md_var(tc, "timeout", "300");
 }
 ATF_TC_BODY(churn, tc)
 {
 	pthread_attr_t attr;
 	pthread_t t[4];
+	const char *many;
 	long before;
-	uintptr_t i, j;
+	uintptr_t i, j, n;
 	void *p;
 
 	before = 0;
+	many = getenv("DSM_TEST_THREADS");
+	n = many == NULL ? 100000 : strtoul(many, NULL, 10);
 	ATF_REQUIRE_EQ(0, pthread_attr_init(&attr));
 	ATF_REQUIRE_EQ(0, pthread_attr_setstacksize(&attr, 128 << 10));
-	for (i = 0; i < 100000; i += nitems(t)) {
+	for (i = 0; i < n; i += nitems(t)) {
 		for (j = 0; j < nitems(t); j++)
 			ATF_REQUIRE_EQ(0, pthread_create(&t[j], &attr,
 			    short_life, (void *)(i + j)));

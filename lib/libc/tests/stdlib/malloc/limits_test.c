@@ -1,0 +1,348 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Processes that may have little: address space, memory of their own, locked
+ * memory, mappings.
+ */
+
+#define	_GNU_SOURCE
+
+#include <sys/mman.h>
+#include <sys/param.h>
+
+#include <errno.h>
+#include <malloc_np.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "malloc_test_subr.h"
+
+#define	LITTLE	((size_t)64 << 20)
+
+/* Run fn in a child; it is to end with 0, or 77 where it cannot be tested. */
+static void
+in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	ATF_REQUIRE(pid != -1);
+	if (pid == 0) {
+		(void)alarm(100);
+		_exit(fn());
+	}
+	status = wait_for(pid, 100);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		atf_tc_skip("cannot be had here");
+	ATF_CHECK_MSG(status == 0, "status %#x", status);
+}
+
+/* A number from a file in /proc: the first, or the one after a word. */
+static long
+number(const char *path, const char *word)
+{
+	char buf[8192], *p;
+	FILE *f;
+	size_t n;
+
+	f = fopen(path, "r");
+	if (f == NULL)
+		return (-1);
+	n = fread(buf, 1, sizeof(buf) - 1, f);
+	buf[n] = '\0';
+	(void)fclose(f);
+	p = word == NULL ? buf : strstr(buf, word);
+	return (p == NULL ? -1 :
+	    strtol(p + (word == NULL ? 0 : strlen(word)), NULL, 10));
+}
+
+/* In a child: the program fills a process that may have 64 MiB. */
+static const char	*srcdir;
+
+static int
+fill(int resource, const char *atleast)
+{
+	struct rlimit rl;
+	char path[1024];
+
+	rl.rlim_cur = rl.rlim_max = LITTLE;
+	if (setrlimit(resource, &rl) != 0)
+		return (77);
+	(void)snprintf(path, sizeof(path), "%s/h_full", srcdir);
+	(void)execl(path, path, atleast, (char *)NULL);
+	return (127);
+}
+
+static int
+small_space(void)
+{
+
+	/* The program itself, its libraries and two stacks take 25. */
+	return (fill(RLIMIT_AS, "24"));
+}
+
+/* Debian's libjemalloc2 gets 5 MiB in the second round, of this and the next. */
+ATF_TC(address_space);
+ATF_TC_HEAD(address_space, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "64 MiB of address space, most of it "
+	    "usable for any size, time and again");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(address_space, tc)
+{
+
+	srcdir = atf_tc_get_config_var(tc, "srcdir");
+	in_child(small_space);
+}
+
+/* Counts what a process could write to, as overcommit_memory=2 does. */
+static int
+small_data(void)
+{
+
+	return (fill(RLIMIT_DATA, "32"));
+}
+
+ATF_TC(private_memory);
+ATF_TC_HEAD(private_memory, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "64 MiB of private memory, promised or "
+	    "in use, most of it usable for any size");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(private_memory, tc)
+{
+
+	srcdir = atf_tc_get_config_var(tc, "srcdir");
+	in_child(small_data);
+}
+
+static int
+locked(void)
+{
+	static unsigned char *p[2000];
+	long after, before, used;
+	size_t i;
+	unsigned int round;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		return (77);
+	before = number("/proc/self/status", "VmRSS:");
+	used = 0;
+	for (i = 0; i < nitems(p); i++) {
+		p[i] = malloc(i * 10);
+		if (p[i] == NULL)
+			return (1);
+		used += (long)i * 10;
+	}
+	after = number("/proc/self/status", "VmRSS:");
+	used >>= 10;
+	printf("%ld KiB for %ld\n", after - before, used);
+	fflush(stdout);
+	/* What is mapped is resident at once: no stock of address space. */
+	if (after - before > used * 2 + (8 << 10))
+		return (2);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < nitems(p); i++)
+			free(p[i]);
+		/* Locked memory cannot be discarded, but reads as zero. */
+		if (mallctl("arena.4096.purge", NULL, NULL, NULL, 0) != 0)
+			return (3);
+		for (i = 0; i < nitems(p); i++) {
+			p[i] = calloc(1, i * 50 + 1);
+			if (p[i] == NULL || all_bytes(p[i], i * 50 + 1, 0) !=
+			    i * 50 + 1)
+				return (4);
+			memset(p[i], 0x5a, i * 50 + 1);
+		}
+	}
+	return (0);
+}
+
+ATF_TC(locked_memory);
+ATF_TC_HEAD(locked_memory, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "mlockall: memory grows by need, and "
+	    "calloc gives zeros");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(locked_memory, tc)
+{
+
+	in_child(locked);
+}
+
+/* Leave the process only so many mappings of those that it may have. */
+static bool
+leave_mappings(long left)
+{
+	char *p;
+	long i, max, n, page;
+
+	max = number("/proc/sys/vm/max_map_count", NULL);
+	page = getpagesize();
+	if (max < left || max > 200000)
+		return (false);
+	n = max - left;
+	p = mmap(NULL, (size_t)(n * page), PROT_NONE,
+	    MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return (false);
+	/* Every other page of its own kind: n mappings. */
+	for (i = 1; i < n; i += 2)
+		if (mprotect(p + i * page, (size_t)page, PROT_READ) != 0)
+			return (false);
+	return (true);
+}
+
+static long
+count_mappings(void)
+{
+	FILE *f;
+	long n;
+	int c;
+
+	f = fopen("/proc/self/maps", "r");
+	if (f == NULL)
+		return (-1);
+	for (n = 0; (c = getc(f)) != EOF;)
+		n += c == '\n';
+	(void)fclose(f);
+	return (n);
+}
+
+static int
+few_mappings(void)
+{
+	static unsigned char *p[8000];
+	size_t i, size;
+	unsigned int round;
+	long n;
+
+	if (!leave_mappings(1000))
+		return (77);
+	n = count_mappings();
+	for (round = 0; round < 5; round++) {
+		for (i = 0; i < nitems(p); i++) {
+			if (p[i] != NULL)
+				continue;
+			size = i % 97 == 0 ? 100000 + i * 10 :
+			    33000 + (i * 37 + round) % 9000;
+			p[i] = malloc(size + 1);
+			if (p[i] == NULL) {
+				printf("round %u, block %zu: no memory\n",
+				    round, i);
+				fflush(stdout);
+				return (1);
+			}
+			*p[i] = (unsigned char)i;
+		}
+		for (i = 0; i < nitems(p); i++) {
+			if (*p[i] != (unsigned char)i)
+				return (2);
+			/* Holes everywhere, other ones each time. */
+			if ((i / (round + 1)) % 2 == 0) {
+				free(p[i]);
+				p[i] = NULL;
+			} else if (i % 97 == 0) {
+				p[i] = realloc(p[i], 3000000);
+				if (p[i] == NULL)
+					return (3);
+			}
+		}
+		if (mallctl("arena.4096.purge", NULL, NULL, NULL, 0) != 0)
+			return (4);
+		/* 4,000 holes. */
+		if (count_mappings() > n + 200)
+			return (5);
+	}
+	return (0);
+}
+
+ATF_TC(mappings);
+ATF_TC_HEAD(mappings, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "1,000 mappings: holes that are purged "
+	    "do not cost one each");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(mappings, tc)
+{
+
+	in_child(few_mappings);
+}
+
+static int
+no_mappings(void)
+{
+	static unsigned char *p[20000];
+	size_t i, n;
+	unsigned int round;
+
+	/* One is used up by the page that divides them. */
+	if (!leave_mappings(60))
+		return (77);
+	/* Each of these is a mapping of its own, until there is no other. */
+	while (mmap(NULL, (size_t)getpagesize(), PROT_READ,
+	    MAP_SHARED | MAP_ANON, -1, 0) != MAP_FAILED)
+		;
+	for (round = 0; round < 3; round++) {
+		for (n = 0; n < nitems(p); n++) {
+			errno = 0;
+			p[n] = malloc(n % 50 == 0 ? 200000 : n % 3000 + 1);
+			if (p[n] == NULL && errno != ENOMEM)
+				return (1);
+			if (p[n] != NULL)
+				*p[n] = (unsigned char)n;
+		}
+		for (n = 0; n < nitems(p); n += 3)
+			if (p[n] != NULL) {
+				unsigned char *q = realloc(p[n], 300000);
+
+				if (q == NULL && errno != ENOMEM)
+					return (2);
+				if (q != NULL)
+					p[n] = q;
+			}
+		for (i = 0; i < nitems(p); i++) {
+			if (p[i] != NULL && *p[i] != (unsigned char)i)
+				return (3);
+			free(p[i]);
+		}
+		(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
+	}
+	return (0);
+}
+
+ATF_TC(no_mapping_left);
+ATF_TC_HEAD(no_mapping_left, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "No mapping left: ENOMEM, and nothing "
+	    "damaged");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(no_mapping_left, tc)
+{
+
+	in_child(no_mappings);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+
+	ATF_TP_ADD_TC(tp, address_space);
+	ATF_TP_ADD_TC(tp, private_memory);
+	ATF_TP_ADD_TC(tp, locked_memory);
+	ATF_TP_ADD_TC(tp, mappings);
+	ATF_TP_ADD_TC(tp, no_mapping_left);
+
+	return (atf_no_error());
+}
