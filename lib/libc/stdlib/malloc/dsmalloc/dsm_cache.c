@@ -300,12 +300,12 @@ cache_tick_none(void)
 }
 
 void
-cache_tick_large(struct cache *c)
+cache_tick_now(struct cache *c)
 {
 
 	if (c == NULL)
 		cache_tick_none();
-	else if (--c->entry[0].count < 0) {
+	else {
 		c->entry[0].count = CACHE_LARGE_TICK;
 		cache_tick(c);
 	}

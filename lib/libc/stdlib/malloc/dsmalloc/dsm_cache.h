@@ -132,7 +132,14 @@ void	 cache_free(struct cache *, void *, unsigned class);
 void	*cache_malloc_none(unsigned class);
 void	 cache_free_none(void *);
 /* Every so many large requests: the clock and the deadlines. */
-void	 cache_tick_large(struct cache *);
+void	 cache_tick_now(struct cache *);
+static inline void
+cache_tick_large(struct cache *c)
+{
+
+	if (unlikely(c == NULL || --c->entry[0].count < 0))
+		cache_tick_now(c);
+}
 
 void	 cache_exit_self(void);		/* the thread has ended */
 /* Within the gate: this thread's slots, and everyone's figures. */

@@ -208,7 +208,7 @@
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
-#define	cache_tick_large	__dsm_cache_tick_large
+#define	cache_tick_now	__dsm_cache_tick_now
 
 /* dsm_init.c */
 #define	init_slow	__dsm_init_slow
