@@ -26,7 +26,7 @@ regions_init(struct regions *rs, struct pool *pool)
 	lock_init(&rs->lock, LOCK_REGION);
 	for (i = 0; i < REGION_BUCKETS; i++)
 		LIST_INIT(&rs->bucket[i]);
-	LIST_INIT(&rs->all);
+	TAILQ_INIT(&rs->all);
 }
 
 static void
@@ -125,7 +125,7 @@ region_new(struct regions *rs)
 	rs->pages += r->npages;
 	rs->dirty += r->ndirty;
 	rs->nempty++;
-	LIST_INSERT_HEAD(&rs->all, r, all);
+	TAILQ_INSERT_TAIL(&rs->all, r, all);
 	region_link(r);
 	return (r);
 }
@@ -136,7 +136,7 @@ region_delete(struct region *r, uint64_t now)
 	struct regions *rs = r->set;
 
 	region_unlink(r, r->longest);
-	LIST_REMOVE(r, all);
+	TAILQ_REMOVE(&rs->all, r, all);
 	rs->nempty--;
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
@@ -382,18 +382,20 @@ regions_hold(struct regions *rs, bool everything, struct region_hold *h,
 	bool whole = true;
 	unsigned i, n = 0;
 
-	LIST_FOREACH(r, &rs->all, all) {
-		if (r->ndirty == 0 || r->pass == rs->pass)
-			continue;
+	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass) {
 		if ((held - rs->dirty) << os_page_shift >= limit)
 			break;
-		whole = region_hold_due(r, everything, h, &n, max);
-		region_set_longest(r, region_find_longest(r));
+		if (r->ndirty != 0) {
+			whole = region_hold_due(r, everything, h, &n, max);
+			region_set_longest(r, region_find_longest(r));
+		}
 		if (!whole)
 			break;
 		for (i = 0; i < REGION_WORDS; i++)
 			r->old[i] = r->touched[i] & ~r->used[i];
 		r->pass = rs->pass;
+		TAILQ_REMOVE(&rs->all, r, all);
+		TAILQ_INSERT_TAIL(&rs->all, r, all);
 	}
 	return (n);
 }

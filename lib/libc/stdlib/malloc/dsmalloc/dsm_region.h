@@ -60,7 +60,7 @@ struct region {
 	uint16_t	 longest;
 	uint32_t	 pass;		/* the last that saw it whole */
 	LIST_ENTRY(region) link;	/* by longest run */
-	LIST_ENTRY(region) all;
+	TAILQ_ENTRY(region) all;	/* seen longest ago first */
 	uint64_t	 used[REGION_WORDS];
 	uint64_t	 touched[REGION_WORDS];
 	uint64_t	 old[REGION_WORDS];
@@ -74,7 +74,7 @@ struct regions {
 	/* Under the lock. */
 	struct lock	 lock;
 	struct region_list bucket[REGION_BUCKETS];
-	struct region_list all;
+	TAILQ_HEAD(, region) all;
 	uint64_t	 mask;		/* buckets that are not empty */
 	uint32_t	 pass;		/* the decay pass that runs or ran */
 	unsigned	 nempty;

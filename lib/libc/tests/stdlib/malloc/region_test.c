@@ -61,7 +61,7 @@ all_valid(void)
 
 	dirty = pages = used = 0;
 	nempty = 0;
-	LIST_FOREACH(r, &regions.all, all) {
+	TAILQ_FOREACH(r, &regions.all, all) {
 		if (!region_valid(r))
 			return (false);
 		dirty += r->ndirty;
