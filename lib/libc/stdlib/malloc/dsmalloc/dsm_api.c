@@ -122,8 +122,8 @@ free_bad(const char *what, const void *p, uint64_t word)
 		print_fatal("%s(%p): not memory of this allocator (or freed "
 		    "already, and its pages given back)", what, p);
 	if (map_tag(word) == MAP_TAG_FREE)
-		print_fatal("%s(%p): in free memory, %zu bytes at %p", what,
-		    p, s->size, (const void *)s->addr);
+		print_fatal("%s(%p): in free memory (a double free?), %zu "
+		    "bytes at %p", what, p, s->size, (const void *)s->addr);
 	if (s->kind == SPAN_STOCK)
 		print_fatal("%s(%p): the block of %zu bytes is free already "
 		    "(double free)", what, p, s->size);
@@ -142,6 +142,20 @@ api_extent(const char *what, const void *p, uint64_t word)
 	    e->span.kind != SPAN_LARGE || e->span.addr != p))
 		free_bad(what, p, word);
 	return (e);
+}
+
+/* What a block can hold. */
+static size_t
+api_usable(const char *what, const void *p, uint64_t word)
+{
+	unsigned tag = map_tag(word);
+	size_t size;
+
+	if (likely(tag != 0 && tag != MAP_TAG_FREE))
+		return (size_info[tag / ARENA_TAG(1)].size);
+	if (unlikely(word == 0) && foreign_usable(p, &size))
+		return (size);
+	return (api_extent(what, p, word)->span.size);
 }
 
 static void DSM_NOINLINE
@@ -186,20 +200,82 @@ __free(void *p)
 		free_slow(p);
 }
 
+/* Is this the size of the block, as malloc() was asked for it? */
+static bool
+size_fits(uint64_t word, size_t size, size_t usable)
+{
+
+	if (map_tag(word) == 0)
+		return (size > SIZE_SMALL_MAX && size <= usable);
+	return (size <= SIZE_SMALL_MAX &&
+	    size_class(size + (size == 0)) * ARENA_TAG(1) == map_tag(word));
+}
+
+/* What is nobody's or another allocator's is for free() to tell. */
+static void
+size_check(const void *p, size_t size)
+{
+	uint64_t word = map_word(p);
+	size_t usable;
+
+	if (word == 0)
+		return;
+	usable = api_usable("free_sized", p, word);
+	if (unlikely(!size_fits(word, size, usable)))
+		print_fatal("free_sized(%p, %zu): wrong size, the block has "
+		    "%zu bytes", p, size, usable);
+}
+
+static void DSM_NOINLINE
+free_sized_slow(void *p, size_t size)
+{
+
+	size_check(p, size);
+	free_slow(p);
+}
+
+/* A small block of a wrong size is noticed when it is flushed, at the latest;
+ * looking for it here would double the work. */
 DSM_EXPORT void
 __free_sized(void *p, size_t size)
 {
 
+#ifdef DSM_DEBUG
+	size_check(p, size);
+#endif
 	if (unlikely(!fast_free_sized(p, size)))
-		free_slow(p);
+		free_sized_slow(p, size);
 }
+
+#ifdef DSM_DEBUG
+static void
+align_check(const void *p, size_t align, size_t size)
+{
+	uint64_t word = map_word(p);
+	size_t usable;
+
+	if (word == 0)
+		return;
+	if (!IS_POW2(align) || ((uintptr_t)p & (align - 1)) != 0)
+		print_fatal("free_aligned_sized(%p, %zu, %zu): wrong "
+		    "alignment", p, align, size);
+	usable = api_usable("free_aligned_sized", p, word);
+	if (size > usable)
+		print_fatal("free_aligned_sized(%p, %zu, %zu): wrong size, "
+		    "the block has %zu bytes", p, align, size, usable);
+}
+#endif
 
 DSM_EXPORT void
 __free_aligned_sized(void *p, size_t align, size_t size)
 {
 
+#ifdef DSM_DEBUG
+	align_check(p, align, size);
+#else
 	(void)align;
 	(void)size;
+#endif
 	__free(p);
 }
 
@@ -226,20 +302,6 @@ __calloc(size_t number, size_t size)
 		return (api_nomem(SIZE_MAX));
 	p = fast_malloc(size);
 	return (likely(p != NULL) ? memset(p, 0, size) : calloc_slow(size));
-}
-
-/* What a block can hold. */
-static size_t
-api_usable(const char *what, const void *p, uint64_t word)
-{
-	unsigned tag = map_tag(word);
-	size_t size;
-
-	if (likely(tag != 0 && tag != MAP_TAG_FREE))
-		return (size_info[tag / ARENA_TAG(1)].size);
-	if (unlikely(word == 0) && foreign_usable(p, &size))
-		return (size);
-	return (api_extent(what, p, word)->span.size);
 }
 
 static size_t DSM_NOINLINE

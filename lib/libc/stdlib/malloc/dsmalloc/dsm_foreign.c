@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "dsm_api.h"
 #include "dsm_foreign.h"
 #include "dsm_os.h"
 
@@ -20,14 +21,19 @@ extern char	__msan_init[] __attribute__((__weak__));
 extern char	__tsan_init[] __attribute__((__weak__));
 extern char	_vgnU_freeres[] __attribute__((__weak__));
 
-/* Is there a tool, so that free() and the like lead to it? */
+/*
+ * Is there a tool, so that free() and the like lead to it?  A sanitizer has
+ * functions of these names; valgrind has the processor that it plays go
+ * elsewhere at these addresses.
+ */
 static bool
 foreign_tool(void)
 {
 
-	return (__asan_init != NULL || __hwasan_init != NULL ||
+	return (_vgnU_freeres != NULL || (free != __free &&
+	    (__asan_init != NULL || __hwasan_init != NULL ||
 	    __lsan_init != NULL || __msan_init != NULL ||
-	    __tsan_init != NULL || _vgnU_freeres != NULL);
+	    __tsan_init != NULL)));
 }
 
 #ifdef __GLIBC__

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <malloc_np.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "malloc_test_subr.h"
@@ -306,6 +307,118 @@ message_allocates(void)
 	free_small_twice();
 }
 
+static void
+free_past_end(void)
+{
+	char *p;
+
+	p = malloc(1 << 20);
+	p += malloc_usable_size(p);
+	announce(p);
+	free(hidep(p));
+}
+
+static void
+usable_of_stack(void)
+{
+	char mem[256];
+	void *p;
+
+	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
+	announce(p);
+	_exit((int)(malloc_usable_size(p) & 1));
+}
+
+/*
+ * Sized frees that lie.  A small size is taken as it is; what is wrong with it
+ * is seen when the cache is flushed, so others are freed on top of it.
+ */
+static void
+lie(void *wrong, size_t size)
+{
+	static void *p[4000];
+	size_t i;
+
+	for (i = 0; i < nitems(p); i++)
+		p[i] = malloc(size);
+	free_sized(hidep(wrong), hide(size));
+	for (i = 0; i < nitems(p); i++)
+		free(hidep(p[i]));
+}
+
+static void
+sized_small_as_small(void)
+{
+	void *p;
+
+	p = malloc(64);
+	announce(p);
+	lie(p, 1000);
+}
+
+static void
+sized_small_as_large(void)
+{
+	void *p;
+
+	p = malloc(64);
+	announce(p);
+	free_sized(hidep(p), hide(100000));
+}
+
+static void
+sized_large_as_small(void)
+{
+	void *p;
+
+	p = malloc(1 << 20);
+	announce(p);
+	lie(p, 64);
+}
+
+static void
+sized_large_as_larger(void)
+{
+	void *p;
+
+	p = malloc(1 << 20);
+	announce(p);
+	free_sized(hidep(p), hide(3 << 20));
+}
+
+static void
+sized_stack(void)
+{
+	char mem[256];
+	void *p;
+
+	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
+	announce(p);
+	lie(p, 48);
+}
+
+static void
+aligned_sized_misaligned(void)
+{
+	char *p;
+
+	p = malloc(100);
+	if (((uintptr_t)p & 4095) == 0)
+		p = malloc(100);
+	announce(p);
+	free_aligned_sized(hidep(p), hide(4096), 100);
+}
+
+static void
+aligned_sized_larger(void)
+{
+	void *p;
+
+	p = aligned_alloc(64, 128);
+	announce(p);
+	free_aligned_sized(hidep(p), 64, hide(100000));
+}
+
 #define	ABORTS(fn, text)						\
 ATF_TC(fn);								\
 ATF_TC_HEAD(fn, tc)							\
@@ -336,6 +449,43 @@ ABORTS(free_twice_in_threads, "Freeing a block in two threads")
 ABORTS(free_small_interior, "Freeing the inside of a small block")
 ABORTS(message_allocates, "A message function that allocates")
 
+ABORTS(free_past_end, "Freeing the end of a large block")
+ABORTS(usable_of_stack, "Asking for the size of memory on the stack")
+ABORTS(sized_small_as_small, "A sized free with the size of another class")
+ABORTS(sized_small_as_large, "A sized free of a small block as a large one")
+ABORTS(sized_large_as_small, "A sized free of a large block as a small one")
+ABORTS(sized_large_as_larger, "A sized free with more than the block has")
+ABORTS(sized_stack, "A sized free of memory on the stack")
+
+/* Those that only a build with assertions looks for. */
+static bool
+debugging(void)
+{
+	bool debug;
+	size_t len;
+
+	len = sizeof(debug);
+	ATF_REQUIRE_EQ(0, mallctl("config.debug", &debug, &len, NULL, 0));
+	return (debug);
+}
+
+#define	ABORTS_DEBUG(fn, text)						\
+ATF_TC(fn);								\
+ATF_TC_HEAD(fn, tc)							\
+{									\
+	atf_tc_set_md_var(tc, "descr", text " aborts with a message");	\
+	atf_tc_set_md_var(tc, "timeout", "120");			\
+}									\
+ATF_TC_BODY(fn, tc)							\
+{									\
+	if (!debugging())						\
+		atf_tc_skip("a production build does not look");	\
+	expect_abort(fn, #fn);						\
+}
+
+ABORTS_DEBUG(aligned_sized_misaligned, "An aligned free of what is not")
+ABORTS_DEBUG(aligned_sized_larger, "An aligned free with too large a size")
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -355,6 +505,15 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, free_medium_twice);
 	ATF_TP_ADD_TC(tp, free_twice_in_threads);
 	ATF_TP_ADD_TC(tp, free_small_interior);
+	ATF_TP_ADD_TC(tp, free_past_end);
+	ATF_TP_ADD_TC(tp, usable_of_stack);
+	ATF_TP_ADD_TC(tp, sized_small_as_small);
+	ATF_TP_ADD_TC(tp, sized_small_as_large);
+	ATF_TP_ADD_TC(tp, sized_large_as_small);
+	ATF_TP_ADD_TC(tp, sized_large_as_larger);
+	ATF_TP_ADD_TC(tp, sized_stack);
+	ATF_TP_ADD_TC(tp, aligned_sized_misaligned);
+	ATF_TP_ADD_TC(tp, aligned_sized_larger);
 	ATF_TP_ADD_TC(tp, message_allocates);
 
 	return (atf_no_error());

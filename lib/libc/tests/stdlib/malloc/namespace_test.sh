@@ -81,6 +81,9 @@ allowed_weak()
 	echo _ZTISt9bad_alloc _ZTVSt9bad_alloc
 	echo __cxa_allocate_exception __cxa_begin_catch __cxa_end_catch
 	echo __cxa_throw
+	# What tools have that replace malloc, and glibc's own malloc.
+	echo __asan_init __hwasan_init __lsan_init __msan_init __tsan_init
+	echo _vgnU_freeres __libc_free
 }
 
 # undefined file letters [nm flag]: names of these kinds
