@@ -185,7 +185,7 @@ free_slow(void *p)
 	} else {
 		e = api_extent("free", p, word);
 		a = arena_of_large(e->span.owner);
-		cache_tick_large(c);
+		cache_tick_free(c);
 		large_free(e, load_rlx(&decay_clock));
 		arena_freed(a, load_rlx(&decay_clock));
 	}

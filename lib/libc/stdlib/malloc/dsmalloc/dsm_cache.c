@@ -299,16 +299,35 @@ cache_tick_none(void)
 		arena_tick(decay_now());
 }
 
-void
-cache_tick_now(struct cache *c)
+/*
+ * A thread that frees much may be about to fall silent, and its countdowns,
+ * made for the pace that it had, may then take hours: they start anew at one.
+ * Done once a millisecond at most, that costs a busy thread a thousandth.
+ */
+static void
+cache_restart(struct cache *c)
 {
+	unsigned i;
 
-	if (c == NULL)
+	c->base = c->pace = c->skip = 1;
+	for (i = 1; i < SIZE_NCLASSES; i++)
+		cache_fold(c, i);
+}
+
+void
+cache_tick_now(struct cache *c, bool freed)
+{
+	uint64_t ticked;
+
+	if (c == NULL) {
 		cache_tick_none();
-	else {
-		c->entry[0].count = CACHE_LARGE_TICK;
-		cache_tick(c);
+		return;
 	}
+	ticked = c->ticked;
+	c->entry[0].count = CACHE_LARGE_TICK;
+	cache_tick(c);
+	if (freed && c->ticked - ticked >= CACHE_TICK_SHORT)
+		cache_restart(c);
 }
 
 /* Arrays are powers of two from 4 to 4096 places, the null slot's included;
@@ -438,7 +457,7 @@ cache_free(struct cache *c, void *p, unsigned class)
 		cache_flush_part(c, class, (k->cap + 1u) / 2,
 		    load_rlx(&decay_clock));
 		arena_freed(c->arena, load_rlx(&decay_clock));
-		cache_tick_large(c);
+		cache_tick_free(c);
 	}
 	*--e->sp = p;
 }

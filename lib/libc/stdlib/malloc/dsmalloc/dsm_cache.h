@@ -18,7 +18,8 @@
  * count is the countdown of malloc calls to the next tick; calls so far are
  * folded + base - count, exactly.  At a tick the thread reads the clock,
  * looks at the decay deadline and trims idle stacks.  base adapts so that
- * ticks are 1 to 10 ms apart, in slow programs too.
+ * ticks are 1 to 10 ms apart, in slow programs too, and starts at one again
+ * when a thread has freed much, since it may fall silent.
  *
  * A stack starts in the cache's inline slots and doubles, in an array of
  * base memory, when it overflows while the thread is within its budget;
@@ -132,13 +133,22 @@ void	 cache_free(struct cache *, void *, unsigned class);
 void	*cache_malloc_none(unsigned class);
 void	 cache_free_none(void *);
 /* Every so many large requests: the clock and the deadlines. */
-void	 cache_tick_now(struct cache *);
+void	 cache_tick_now(struct cache *, bool freed);
 static inline void
 cache_tick_large(struct cache *c)
 {
 
 	if (unlikely(c == NULL || --c->entry[0].count < 0))
-		cache_tick_now(c);
+		cache_tick_now(c, false);
+}
+
+/* Every so many large or flushing frees: what they free is due some time. */
+static inline void
+cache_tick_free(struct cache *c)
+{
+
+	if (unlikely(c == NULL || --c->entry[0].count < 0))
+		cache_tick_now(c, true);
 }
 
 void	 cache_exit_self(void);		/* the thread has ended */
