@@ -33,8 +33,8 @@
 #define	SYS_process_madvise	440
 #endif
 
-/* What the test says to a call: 0 to let it pass, or an error number.  It
- * runs in a signal handler.  INJECT_NOTHING: it is not done, and says it was. */
+/* What the test says to a call: 0 to let it pass, or an error number, or
+ * INJECT_NOTHING: it is not done, and says it was.  In a signal handler. */
 #define	INJECT_NOTHING	(-1)
 typedef int inject_decide_t(long nr, const long *args);
 

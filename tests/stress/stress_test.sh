@@ -6,8 +6,8 @@
 
 stress()
 {
-	env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/stress" -T "${STRESS_SECONDS:-5}" "${@}" \
-	    >out 2>&1
+	env LD_PRELOAD="$(dsm_library)" "$(atf_get_srcdir)/stress" \
+	    -T "${STRESS_SECONDS:-5}" "${@}" >out 2>&1
 	status=${?}
 	cat out
 	[ ${status} -eq 0 ] || atf_fail "stress ${*}: exit status ${status}"

@@ -83,7 +83,7 @@ small_space(void)
 	return (fill(RLIMIT_AS, "24"));
 }
 
-/* Debian's libjemalloc2 gets 5 MiB in the second round, of this and the next. */
+/* Debian's libjemalloc2 gets 5 MiB in the second round, here and below. */
 ATF_TC(address_space);
 ATF_TC_HEAD(address_space, tc)
 {

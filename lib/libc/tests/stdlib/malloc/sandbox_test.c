@@ -269,8 +269,8 @@ ATF_TC(refuses_memory);
 ATF_TC_HEAD(refuses_memory, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "A sandbox that gives no memory: ENOMEM, "
-	    "and what is freed can be had again");
+	atf_tc_set_md_var(tc, "descr", "A sandbox that gives no memory: "
+	    "ENOMEM, and what is freed can be had again");
 	atf_tc_set_md_var(tc, "timeout", "120");
 }
 ATF_TC_BODY(refuses_memory, tc)

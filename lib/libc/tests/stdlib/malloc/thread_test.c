@@ -145,8 +145,8 @@ ATF_TC(churn);
 ATF_TC_HEAD(churn, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "100,000 threads come and go, or as many "
-	    "as DSM_TEST_THREADS says, and memory stays flat");
+	atf_tc_set_md_var(tc, "descr", "100,000 threads come and go, or as "
+	    "many as DSM_TEST_THREADS says, and memory stays flat");
 	atf_tc_set_md_var(tc, "timeout", "300");
 }
 ATF_TC_BODY(churn, tc)
