@@ -1,83 +1,84 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# report.pl OURS < RESULTS: the table of tools/bench.  A line of RESULTS is
-# "WORKLOAD ALLOCATOR USER SYSTEM WALL RSS FAULTS SWITCHES STATUS".
+# report.pl RESULTS: the tables of tools/bench, from its raw results or JSON.
 
 use strict;
 use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use results;
 
-my $ours = shift // 'dsmalloc';
-my (%runs, @workloads, @allocators, %seen, %cpu, %min, %rss);
+my $data = results::load($ARGV[0] // die "usage: report.pl RESULTS\n");
+my $sum = results::summary($data);
+my @allocators = map { $_->{name} } @{$data->{allocators}};
+my @workloads = grep { $sum->{$_->{name}} } @{$data->{workloads}};
 
-sub median {
-	my @s = sort { $a <=> $b } @_;
-	return @s % 2 ? $s[@s / 2] : ($s[@s / 2 - 1] + $s[@s / 2]) / 2;
-}
-
-while (<STDIN>) {
-	next if /^#/;
-	my ($w, $who, $user, $sys, @f) = split;
-	push @workloads, $w unless $seen{"w $w"}++;
-	push @allocators, $who unless $seen{"a $who"}++;
-	push @{$runs{$w}{$who}}, [$user + $sys, $sys, @f];
-}
-
-printf "%-10s %-10s %7s %7s %7s %7s %7s %8s %9s %9s\n", 'workload',
-    'allocator', 'cpu s', 'min', 'spread', 'system', 'wall s', 'RSS MiB',
-    'faults', 'switches';
-for my $w (@workloads) {
-	for my $who (@allocators) {
-		my @r = @{$runs{$w}{$who} // []} or next;
-		if (my @bad = grep { $_->[6] != 0 } @r) {
-			printf "%-10s %-10s FAILED %d of %d runs, status %d\n",
-			    $w, $who, scalar @bad, scalar @r, $bad[0][6];
-			next;
-		}
-		my @c = sort { $a <=> $b } map { $_->[0] } @r;
-		my @m = map { my $i = $_; median(map { $_->[$i] } @r) } 0 .. 5;
-		$cpu{$w}{$who} = $m[0];
-		$min{$w}{$who} = $c[0];
-		$rss{$w}{$who} = $m[3];
-		printf "%-10s %-10s %7.3f %7.3f %6.0f%% %7.3f %7.3f %8.1f " .
-		    "%9d %9d\n", $w, $who, $m[0], $c[0],
-		    100 * ($c[-1] - $c[0]) / ($m[0] || 1), $m[1], $m[2],
-		    $m[3] / 1024, $m[4], $m[5];
+sub line {
+	my ($workload, $allocator, $s) = @_;
+	return printf "%-15s %-10s FAILED %d of %d runs, status %d\n",
+	    $workload, $allocator, @$s{qw(failed runs status)} if $s->{failed};
+	printf "%-15s %-10s %7.3f %7.3f %6.0f%% %7.3f %7.3f %8.1f %9d %9d",
+	    $workload, $allocator, @$s{qw(cpu cpu_min spread system wall)},
+	    $s->{rss} / 1024, @$s{qw(faults switches)};
+	for my $key (sort keys %{$s->{figures}}) {
+		printf '  %s %.1f', $key, $s->{figures}{$key}
+		    unless $key =~ /\d$/;	# one of a series
 	}
 	print "\n";
 }
 
-sub best {
-	my ($table) = @_;
-	my @n = sort { $table->{$a} <=> $table->{$b} }
-	    grep { $_ ne $ours } keys %$table;
-	return @n ? $n[0] : undef;
+sub each_run {
+	printf "%-15s %-10s %7s %7s %7s %7s %7s %8s %9s %9s\n", 'workload',
+	    'allocator', 'cpu s', 'min', 'spread', 'system', 'wall s',
+	    'RSS MiB', 'faults', 'switches';
+	for my $w (map { $_->{name} } @workloads) {
+		line($w, $_, $sum->{$w}{$_})
+		    for grep { $sum->{$w}{$_} } @allocators;
+		print "\n";
+	}
 }
 
-sub ratio {
-	my ($table, $best) = @_;
-	return '-' unless defined $table->{$ours} && $table->{$best};
-	return sprintf '%.2f', $table->{$ours} / $table->{$best};
+sub show {
+	my ($format, $value) = @_;
+	return defined $value ? sprintf $format, $value : '-';
 }
 
 # Where others use the machine too, the minimum says more than the median.
-my (%log, $count);
-printf "%-10s %-24s %-24s %-24s\n", '', 'best median, cpu s',
-    'best minimum, cpu s', 'leanest, MiB';
-for my $w (@workloads) {
-	my $ours_too = defined $cpu{$w}{$ours};
-	next unless defined best($cpu{$w});
-	printf '%-10s', $w;
-	for (['median', $cpu{$w}, 1], ['min', $min{$w}, 1],
-	    ['rss', $rss{$w}, 1024]) {
-		my ($key, $table, $unit) = @$_;
-		my $best = best($table);
-		printf ' %-9s%7.*f %6s ', $best, $unit == 1 ? 3 : 1,
-		    $table->{$best} / $unit, ratio($table, $best);
-		$log{$key} += log($table->{$ours} / $table->{$best})
-		    if $ours_too;
+sub each_best {
+	printf "%-15s %-24s %-24s %-24s\n", '', 'best median, cpu s',
+	    'best minimum, cpu s', 'leanest, MiB';
+	for my $w (@workloads) {
+		my $row = $sum->{$w->{name}};
+		next unless results::best($data, $row, 'cpu');
+		printf '%-15s', $w->{name};
+		for my $key (qw(cpu cpu_min rss)) {
+			my $best = results::best($data, $row, $key);
+			my $rss = $key eq 'rss';
+			printf ' %-9s%7.*f %6s ', $best, $rss ? 1 : 3,
+			    $row->{$best}{$key} / ($rss ? 1024 : 1),
+			    show('%.2f',
+			    results::ratio($data, $row, $key, $best));
+		}
+		print "\n";
 	}
-	print "\n";
-	$count++ if $ours_too;
 }
-printf "%-10s %23.2f  %23.2f  %23.2f\n", "$ours, mean",
-    map { exp($log{$_} / $count) } qw(median min rss) if $count;
+
+# Geometric means of our figures over others'.
+sub means {
+	my $ours = results::ours($data) or return;
+	my @others = results::peers($data) or return;
+	for my $kind (results::kinds($data)) {
+		printf "\n%-26s %8s %8s %8s %8s\n", "$ours, $kind: mean over",
+		    'cpu', 'cpu min', 'wall', 'RSS';
+		for my $peer (undef, @others) {
+			printf '%-26s', $peer // 'the best of each workload';
+			printf ' %8s', show('%.2f', results::mean($data, $sum,
+			    $kind, $_, $peer)) for qw(cpu cpu_min wall rss);
+			print "\n";
+		}
+	}
+}
+
+each_run();
+each_best();
+means();

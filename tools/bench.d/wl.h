@@ -1,9 +1,10 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * What the workloads share: a seeded generator, power-law sizes, and the
- * touching and checking of blocks.  Nothing here allocates, so that what is
- * measured is the allocator that the program is run under.
+ * What the workloads share: a seeded generator, power-law sizes, the touching
+ * and checking of blocks, and figures for the report.  Only what reports
+ * allocates (a buffer or two of stdio's), so that what is measured is the
+ * allocator that the program is run under.
  */
 
 #ifndef WL_H
@@ -109,6 +110,15 @@ put(void *p)
 	if (*(void **)p != p)
 		die("a block was overwritten");
 	free(p);
+}
+
+/* A figure for the report, beside what every run is measured by. */
+static inline void
+figure(const char *key, double value)
+{
+
+	printf("= %s %.2f\n", key, value);
+	fflush(stdout);
 }
 
 /* The program's first argument, or what it does when there is none. */
