@@ -340,6 +340,7 @@ realloc_large(void *p, size_t size)
 {
 	uint64_t now = load_rlx(&decay_clock), word = map_word(p);
 	struct extent *e;
+	struct arena *a;
 	struct cache *c;
 	size_t osize;
 	void *q = NULL;
@@ -352,7 +353,9 @@ realloc_large(void *p, size_t size)
 	if (size > SIZE_SMALL_MAX) {
 		cache_tick_large(c);
 		q = large_resize(e, size, now);
-		arena_freed(arena_of_large(e->span.owner), now);
+		a = arena_of_large(e->span.owner);
+		arena_grown(a);
+		arena_freed(a, now);
 	}
 	cache_leave();
 	return (q != NULL ? q : realloc_copy(p, osize, size));
