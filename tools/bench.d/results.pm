@@ -14,6 +14,7 @@ package results;
 
 use strict;
 use warnings;
+use FindBin;
 use JSON::PP;
 
 my @columns = qw(user system wall rss faults switches status);
@@ -23,10 +24,10 @@ sub median {
 	return @s % 2 ? $s[@s / 2] : ($s[@s / 2 - 1] + $s[@s / 2]) / 2;
 }
 
-# The paragraph at the top of a workload's source, after its name.
+# The paragraph at the top of a workload's source, which lies beside this file.
 sub paragraph {
 	my ($source) = @_;
-	open my $f, '<', $source or return '';
+	open my $f, '<', "$FindBin::Bin/$source" or return '';
 	local $/;
 	my $text = <$f>;
 	return '' unless $text =~ /^ \*\n((?: \* .*\n)+)/m;
