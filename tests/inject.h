@@ -70,6 +70,34 @@ inject_call(long nr, const long *a)
 	    "rcx", "r11", "memory");
 	return (r);
 }
+#elif defined(__aarch64__)
+#define	INJECT_ARCH	AUDIT_ARCH_AARCH64
+#define	INJECT_RESULT(uc)	((uc)->uc_mcontext.regs[0])
+
+static void
+inject_args(const ucontext_t *uc, long *a)
+{
+	int i;
+
+	for (i = 0; i < 6; i++)
+		a[i] = (long)uc->uc_mcontext.regs[i];
+}
+
+static long __attribute__((__noinline__))
+inject_call(long nr, const long *a)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1];
+	register long x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3];
+	register long x4 __asm__("x4") = a[4];
+	register long x5 __asm__("x5") = a[5];
+
+	__asm__ volatile ("svc 0" : "+r" (x0) : "r" (x8), "r" (x1), "r" (x2),
+	    "r" (x3), "r" (x4), "r" (x5) : "memory");
+	return (x0);
+}
 #endif
 
 #ifdef INJECT_ARCH

@@ -114,7 +114,7 @@ atf_test_case unit_tests
 unit_tests_head()
 {
 	atf_set "descr" "The tests of malloc, at every page size"
-	atf_set "timeout" "300"
+	atf_set "timeout" "600"
 }
 unit_tests_body()
 {
