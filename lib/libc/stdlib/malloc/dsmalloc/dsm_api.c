@@ -67,6 +67,31 @@ api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 	return (p);
 }
 
+static void *
+api_try(struct cache *c, size_t size, size_t align, unsigned class,
+    bool *zeroed)
+{
+
+	if (class == 0)
+		return (api_large(c, size, align, zeroed));
+	if (likely(c != NULL))
+		return (cache_malloc(c, class));
+	return (cache_malloc_none(class));
+}
+
+/* The system has no more: bring together what we have, and try again. */
+static void * DSM_COLD
+api_try_again(struct cache *c, size_t size, size_t align, unsigned class,
+    bool *zeroed)
+{
+
+	if (c == NULL || !arena_may_reclaim(size))
+		return (NULL);
+	cache_flush_self();
+	arena_reclaim();
+	return (api_try(c, size, align, class, zeroed));
+}
+
 /*
  * Every allocation that is not a hit.  *zeroed says whether the memory is
  * known to read as zero.
@@ -81,12 +106,9 @@ api_alloc(size_t size, size_t align, unsigned class, bool *zeroed)
 	if (!init_once())
 		return (NULL);
 	c = cache_enter();
-	if (class == 0)
-		p = api_large(c, size, align, zeroed);
-	else if (likely(c != NULL))
-		p = cache_malloc(c, class);
-	else
-		p = cache_malloc_none(class);
+	p = api_try(c, size, align, class, zeroed);
+	if (unlikely(p == NULL))
+		p = api_try_again(c, size, align, class, zeroed);
 	cache_leave();
 	return (p);
 }

@@ -474,6 +474,21 @@ arena_decay_all(unsigned index, bool everything)
 	return (true);
 }
 
+bool
+arena_may_reclaim(size_t size)
+{
+
+	return (size <= load_rlx(&arena_set.pool.mapped));
+}
+
+void
+arena_reclaim(void)
+{
+
+	set_pass(true, load_rlx(&decay_clock));
+	pool_trim(&arena_set.pool);
+}
+
 int64_t
 arena_decay_ms_get(void)
 {

@@ -92,6 +92,10 @@ arena_grown(struct arena *a)
 /* Bring in what other arenas' threads have freed. */
 void	 arena_collect(struct arena *, uint64_t now);
 void	 arena_forked(struct arena *mine);
+/* Out of memory: could what is free here serve a request of that size? */
+bool	 arena_may_reclaim(size_t size);
+/* Free slabs and blocks become pages again, and free pages the system's. */
+void	 arena_reclaim(void);
 
 /* For mallctl and statistics: index >= arena_count() means all. */
 unsigned arena_count(void);

@@ -37,7 +37,10 @@ extern char **environ;
 /* An application that defines its own replaces this one. */
 DSM_EXPORT __attribute__((__weak__)) const char *malloc_conf = NULL;
 
-struct conf conf;
+/* Initialised, if only with a default, it is in the one page of data that
+ * loading the library touches: the destructor that looks for stats_print in
+ * every process then costs no page fault. */
+struct conf conf = { .tcache = true };
 
 /* The name stands apart from the member, which dsm_namespace.h may rename. */
 #define	OPTION(name, n, t, lo, hi, def, help)				\

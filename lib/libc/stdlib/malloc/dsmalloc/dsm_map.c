@@ -17,12 +17,13 @@
 #define	WINDOW_GIB	64u
 #define	WINDOW_ABOVE(n)	((n) / 8)
 
-uintptr_t map_first;
-uintptr_t map_nwords;
-uint64_t *map_words;
+struct map_window map_window;
 
-static uint64_t *map_root[MAP_ROOT_WORDS];	/* atomic */
-static struct lock map_lock = LOCK_INITIALIZER(LOCK_MAP);
+/* Atomic.  Common symbols come last in the data: so the other variables stay
+ * together, in a page or two that every process touches. */
+uint64_t *map_root[MAP_ROOT_WORDS] __attribute__((__common__));
+static struct lock map_lock DSM_ALIGNED(DSM_CACHELINE) =
+    LOCK_INITIALIZER(LOCK_MAP);
 
 /*
  * The root is 2 MiB of zeroes of which a process touches a page or two.
@@ -69,22 +70,22 @@ map_open_window(uintptr_t i)
 
 	LOCK_ASSERT(&map_lock);
 	gib = DSM_MAX(gib, 1u);
-	if ((map_words = os_reserve(gib * LEAF_BYTES)) == NULL)
+	if ((map_window.word = os_reserve(gib * LEAF_BYTES)) == NULL)
 		return;
 	first = DSM_MIN(i + 1 + WINDOW_ABOVE(gib), MAP_ROOT_WORDS);
 	first -= DSM_MIN(first, gib);
-	map_first = first * MAP_LEAF_WORDS;
-	store_rel(&map_nwords, gib * MAP_LEAF_WORDS);
+	map_window.first = first * MAP_LEAF_WORDS;
+	store_rel(&map_window.n, gib * MAP_LEAF_WORDS);
 }
 
 /* Memory for a leaf: its place in the window, when it has one. */
 static uint64_t *
 map_leaf_memory(uintptr_t i)
 {
-	uintptr_t at = i * MAP_LEAF_WORDS - map_first;
-	uint64_t *leaf = map_words + at;
+	uintptr_t at = i * MAP_LEAF_WORDS - map_window.first;
+	uint64_t *leaf = map_window.word + at;
 
-	if (at >= map_nwords)
+	if (at >= map_window.n)
 		leaf = os_map(LEAF_BYTES, os_page);
 	else if (!os_commit(leaf, LEAF_BYTES))
 		leaf = NULL;
@@ -99,7 +100,7 @@ map_leaf(uintptr_t i)
 	bool ok;
 
 	lock_take(&map_lock);
-	if (map_nwords == 0)
+	if (map_window.n == 0)
 		map_open_window(i);
 	if (map_root[i] == NULL)
 		store_rel(&map_root[i], map_leaf_memory(i));

@@ -44,21 +44,26 @@
 #define	MAP_TAG_BITS		16
 #define	MAP_TAG_MASK		((1u << MAP_TAG_BITS) - 1)
 
-/* The window, set once, before any word in it is; apart, not in a structure,
- * so that each is one operand. */
-DSM_HIDDEN uintptr_t map_first;		/* granule of the first word */
-DSM_HIDDEN uintptr_t map_nwords;		/* 0: there is no window */
-DSM_HIDDEN uint64_t	*map_words;
+/* The window, set once, before any word in it is.  Every free() reads it: no
+ * lock may lie in its cache line. */
+struct map_window {
+	uintptr_t	 first;		/* granule of the first word */
+	uintptr_t	 n;		/* words; 0: there is no window */
+	uint64_t	*word;
+} DSM_ALIGNED(DSM_CACHELINE);
+
+DSM_HIDDEN struct map_window map_window;
+DSM_HIDDEN uint64_t	*map_root[MAP_ROOT_WORDS];	/* dsm_map.c's own */
 
 /* The word in the window, if p is in it. */
 static DSM_INLINE bool
 map_near(const void *p, uint64_t *word)
 {
-	uintptr_t i = ((uintptr_t)p >> MAP_GRANULE_SHIFT) - map_first;
+	uintptr_t i = ((uintptr_t)p >> MAP_GRANULE_SHIFT) - map_window.first;
 
-	if (unlikely(i >= map_nwords))
+	if (unlikely(i >= map_window.n))
 		return (false);
-	*word = load_rlx(&map_words[i]);
+	*word = load_rlx(&map_window.word[i]);
 	return (true);
 }
 

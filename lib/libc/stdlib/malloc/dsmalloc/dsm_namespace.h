@@ -81,13 +81,12 @@
 /* dsm_map.c */
 #define	map_clear	__dsm_map_clear
 #define	map_find	__dsm_map_find
-#define	map_first	__dsm_map_first
 #define	map_init	__dsm_map_init
-#define	map_nwords	__dsm_map_nwords
 #define	map_prepare	__dsm_map_prepare
+#define	map_root	__dsm_map_root
 #define	map_set		__dsm_map_set
 #define	map_set_one	__dsm_map_set_one
-#define	map_words	__dsm_map_words
+#define	map_window	__dsm_map_window
 
 /* dsm_conf.c */
 #define	conf	__dsm_conf
@@ -119,6 +118,7 @@
 #define	pool_free	__dsm_pool_free
 #define	pool_init	__dsm_pool_init
 #define	pool_purge	__dsm_pool_purge
+#define	pool_trim	__dsm_pool_trim
 
 /* dsm_region.c */
 #define	region_alloc	__dsm_region_alloc
@@ -184,7 +184,9 @@
 #define	arena_forked	__dsm_arena_forked
 #define	arena_freed	__dsm_arena_freed
 #define	arena_grown_slow	__dsm_arena_grown_slow
+#define	arena_may_reclaim	__dsm_arena_may_reclaim
 #define	arena_of_large	__dsm_arena_of_large
+#define	arena_reclaim	__dsm_arena_reclaim
 #define	arena_stats_read	__dsm_arena_stats_read
 #define	arena_tick	__dsm_arena_tick
 #define	arena_unbind	__dsm_arena_unbind

@@ -338,6 +338,43 @@ pool_forget(struct pool *pl, size_t size)
 	lock_drop(&pl->lock);
 }
 
+/* Take a free clean extent out of the pool, the largest first. */
+static bool
+pool_pop_clean(struct pool *pl, struct os_range *r)
+{
+	struct extent *s;
+	unsigned b, end;
+
+	for (b = end = POOL_BUCKETS; b-- > 0;)
+		if (bits_test(pl->mask[0], b))
+			break;
+	if (b >= end)
+		return (false);
+	s = TAILQ_FIRST(&pl->bucket[0][b]);
+	r->addr = s->span.addr;
+	r->len = s->span.size;
+	extent_unlink(pl, s);
+	s->span.kind = SPAN_NONE;
+	base_free(BASE_SPAN, s, sizeof(*s));
+	return (true);
+}
+
+void
+pool_trim(struct pool *pl)
+{
+	struct os_range r;
+
+	lock_take(&pl->lock);
+	while (pool_pop_clean(pl, &r)) {
+		if (!hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind)) {
+			extent_insert(pl, r.addr, r.len, 0, 0);
+			break;
+		}
+		pl->mapped -= r.len;
+	}
+	lock_drop(&pl->lock);
+}
+
 /* Take the extents that are due out of the pool, to purge them unlocked. */
 static unsigned
 pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,

@@ -68,6 +68,9 @@ void	 pool_free(struct pool *, void *, size_t size, size_t dirty,
 /* Take the "more" bytes behind [p, p + size) too, if they are free. */
 bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
 	    size_t *dirty);
+/* Give clean address space back to where it came from, as far as it takes
+ * it: what is free in pieces may do in one. */
+void	 pool_trim(struct pool *);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, size_t size);
 /* Purge dirty extents freed before "before", and older ones until at most

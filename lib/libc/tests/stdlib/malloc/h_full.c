@@ -3,7 +3,7 @@
  *
  * Use all the memory that the process may have, by blocks of one size and
  * then another, several times each.  At least so many MiB of small ones, and a
- * third of that of large ones, must be had every time: h_full MiB
+ * quarters of that of large ones, must be had every time: h_full MiB
  */
 
 #include <errno.h>
@@ -90,7 +90,7 @@ main(int argc, char *argv[])
 	atleast = (size_t)atoi(argv[1]) << 20;
 	for (i = 0; i < nitems(sizes); i++) {
 		if (!until_full(sizes[i], sizes[i] < 1000000 ? atleast :
-		    atleast / 3))
+		    atleast / 4 * 3))
 			return (1);
 		/* A stack is to be had again, and the thread a cache. */
 		if (pthread_create(&t, &attr, short_life, NULL) != 0 ||

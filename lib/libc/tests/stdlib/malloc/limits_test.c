@@ -80,7 +80,7 @@ small_space(void)
 {
 
 	/* The program itself, its libraries and two stacks take 25. */
-	return (fill(RLIMIT_AS, "24"));
+	return (fill(RLIMIT_AS, "32"));
 }
 
 /* Debian's libjemalloc2 gets 5 MiB in the second round, here and below. */
