@@ -6,7 +6,8 @@
  * and then a page, with sizes of 1 to 16 alignments, in 20,000 slots replaced
  * at random.  As programs of vector arithmetic, of databases and of direct
  * input and output do.  What decides is whether an aligned request has a fast
- * path, and how much room alignment wastes.
+ * path, and how much room alignment wastes.  Every block's alignment is
+ * verified; mimalloc 2.0.9 fails that (aligned_alloc(256, 256), for one).
  */
 
 #include "wl.h"

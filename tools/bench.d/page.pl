@@ -92,7 +92,7 @@ sub grid {
 
 sub scatter {
 	my ($kind) = @_;
-	my ($small, $big) = ('', '');
+	my ($small, $big, @labels) = ('', '');
 	for my $who (reverse @allocators) {
 		my ($mean, @points) = points($kind, $who) or next;
 		$small .= sprintf qq{<circle cx="%.1f" cy="%.1f" r="3" } .
@@ -101,7 +101,13 @@ sub scatter {
 		my ($x, $y) = place($mean);
 		$big .= sprintf qq{<circle class="mean" cx="%.1f" cy="%.1f" } .
 		    qq{r="8" fill="%s"/>\n}, $x, $y, $colour{$who};
-		$big .= text($x + 11, $y + 4, 'start', $who);
+		my $below = $y + 4;
+		while (grep { abs($_->[0] - $x) < 70 &&
+		    abs($_->[1] - $below) < 12 } @labels) {
+			$below -= 4;
+		}
+		push @labels, [$x, $below];
+		$big .= text($x + 11, $below, 'start', $who);
 	}
 	return svg('scatter', 700, 470, "time against memory, $kind",
 	    grid() . $small . $big);

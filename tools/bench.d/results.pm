@@ -4,7 +4,9 @@
 #
 # The raw form is lines "WORKLOAD ALLOCATOR USER SYSTEM WALL RSS FAULTS SWITCHES
 # STATUS [KEY=VALUE...]", one a run, and before them comments: "# KEY VALUE",
-# "# allocator NAME peer|ours|also VERSION" and "# workload NAME KIND SOURCE".
+# "# allocator NAME peer|ours|also VERSION", "# workload NAME KIND SOURCE" or
+# "# workload NAME KIND - TEXT".
+#
 # JSON has the same in: meta {KEY: VALUE}, allocators [{name, role, version}],
 # workloads [{name, kind, text}] and runs [{workload, allocator, user, system,
 # wall (seconds), rss (KiB), faults, switches, status, figures {KEY: VALUE},
@@ -24,9 +26,11 @@ sub median {
 	return @s % 2 ? $s[@s / 2] : ($s[@s / 2 - 1] + $s[@s / 2]) / 2;
 }
 
-# The paragraph at the top of a workload's source, which lies beside this file.
+# The paragraph at the top of a workload's source, which lies beside this file,
+# or the text after "- " in place of one.
 sub paragraph {
 	my ($source) = @_;
+	return $1 if $source =~ /^- (.*)/;
 	open my $f, '<', "$FindBin::Bin/$source" or return '';
 	local $/;
 	my $text = <$f>;
@@ -57,6 +61,7 @@ sub run {
 	my ($line) = @_;
 	my ($workload, $allocator, @f) = split ' ', $line;
 	my %run = (workload => $workload, allocator => $allocator);
+	@f = (0, 0, 0, 0, 0, 0, 2) if @f < @columns;	# could not be measured
 	@run{@columns} = map { $_ + 0 } splice @f, 0, @columns;
 	$run{figures} = {};
 	for (@f) {
