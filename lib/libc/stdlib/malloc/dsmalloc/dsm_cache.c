@@ -46,12 +46,9 @@ static void *cache_null[1];
 
 #define	CACHE_NONE	{ cache_null, cache_null, 0, 0 },
 #define	CACHE_NONE_(s)	CACHE_NONE
-#define	CACHE_SENTINEL	{ { CACHE_NONE SIZE_CLASSES(CACHE_NONE_) \
-			    CACHE_NONE }, NULL }
 
-const struct cache_head cache_sentinel[2] = {
-	CACHE_SENTINEL,
-	CACHE_SENTINEL
+const struct cache_entry cache_sentinel[SIZE_NCLASSES + 2] = {
+	CACHE_NONE SIZE_CLASSES(CACHE_NONE_) CACHE_NONE CACHE_NONE
 };
 __thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);

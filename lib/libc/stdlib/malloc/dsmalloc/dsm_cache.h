@@ -93,21 +93,16 @@ struct cache {
 _Static_assert(sizeof(struct cache) <= 8192, "two pages a thread");
 
 /*
- * The empty and the dead cache are no more than a cache's head: nothing
- * beyond it is looked at before a cache is told from them.
+ * The empty and the dead cache are no more than a cache's entries, all alike,
+ * and so one may begin within the other: nothing beyond the entries is looked
+ * at before a cache is told from them.
  */
-struct cache_head {
-	struct cache_entry entry[SIZE_NCLASSES + 1];
-	struct arena	*arena;
-};
-
-_Static_assert(offsetof(struct cache_head, arena) ==
-    offsetof(struct cache, arena), "a head is where a cache starts");
-
-DSM_HIDDEN const struct cache_head cache_sentinel[2];
+DSM_HIDDEN const struct cache_entry cache_sentinel[SIZE_NCLASSES + 2];
 
 #define	CACHE_EMPTY	((struct cache *)(uintptr_t)&cache_sentinel[0])
 #define	CACHE_DEAD	((struct cache *)(uintptr_t)&cache_sentinel[1])
+
+_Static_assert(offsetof(struct cache, entry) == 0, "a cache starts with them");
 
 static inline bool
 cache_is_sentinel(const struct cache *c)

@@ -118,9 +118,9 @@ ATF_TC_BODY(sentinels, tc)
 	const struct cache_entry *e;
 	unsigned int i, k;
 
-	for (k = 0; k < nitems(cache_sentinel); k++)
-		for (i = 0; i < nitems(cache_sentinel[k].entry); i++) {
-			e = &cache_sentinel[k].entry[i];
+	for (k = 0; k < 2; k++)
+		for (i = 0; i < nitems(CACHE_EMPTY->entry); i++) {
+			e = &(k == 0 ? CACHE_EMPTY : CACHE_DEAD)->entry[i];
 			ATF_CHECK(e->sp == e->limit && *e->sp == NULL);
 			ATF_CHECK(e->count <= 0);
 		}
