@@ -55,7 +55,7 @@ api_nomem(size_t size)
 	return (NULL);
 }
 
-static void *
+static DSM_INLINE void *
 api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 {
 	struct arena *a = c != NULL ? c->arena : arena_zero();
@@ -67,7 +67,7 @@ api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 	return (p);
 }
 
-static void *
+static DSM_INLINE void *
 api_try(struct cache *c, size_t size, size_t align, unsigned class,
     bool *zeroed)
 {

@@ -119,8 +119,8 @@ ATF_TC_BODY(sentinels, tc)
 	unsigned int i, k;
 
 	for (k = 0; k < 2; k++)
-		for (i = 0; i < nitems(CACHE_EMPTY->entry); i++) {
-			e = &(k == 0 ? CACHE_EMPTY : CACHE_DEAD)->entry[i];
+		for (i = 0; i < SIZE_NCLASSES + 1; i++) {
+			e = &cache_sentinel[k + i];
 			ATF_CHECK(e->sp == e->limit && *e->sp == NULL);
 			ATF_CHECK(e->count <= 0);
 		}
