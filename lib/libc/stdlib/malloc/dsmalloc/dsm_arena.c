@@ -441,7 +441,8 @@ arena_freed(struct arena *a, uint64_t now)
 
 	dirty = (load_rlx(&arena_set.regions.dirty) << os_page_shift) +
 	    load_rlx(&arena_set.pool.dirty);
-	if (dirty != 0 || load_rlx(&a->large.nstock) != 0)
+	if (unlikely(load_rlx(&arena_set.decay.next) == DECAY_NEVER) &&
+	    (dirty != 0 || load_rlx(&a->large.nstock) != 0))
 		decay_arm(&arena_set.decay, now);
 	if (dirty > load_rlx(&arena_set.look))
 		set_cap();
