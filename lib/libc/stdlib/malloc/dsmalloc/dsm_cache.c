@@ -98,6 +98,20 @@ gate_enter(uint32_t *inside)
 	}
 }
 
+void
+cache_enter_stray(void)
+{
+
+	gate_enter(&cache_strays);
+}
+
+void
+cache_leave_stray(void)
+{
+
+	__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
+}
+
 static void DSM_COLD
 gate_enter_again(struct cache *c)
 {
@@ -173,7 +187,7 @@ cache_attach(void)
 	c->arena = arena_bind();
 	store_rlx(&c->inside, 1);
 	cache_self = c;
-	__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
+	cache_leave_stray();
 	if (cache_attached != NULL)
 		cache_attached(c);
 	return (c);
@@ -186,7 +200,7 @@ cache_enter_none(struct cache *c)
 
 	if (c == CACHE_EMPTY)
 		return (cache_attach());
-	gate_enter(&cache_strays);
+	cache_enter_stray();
 	return (NULL);
 }
 
@@ -211,7 +225,7 @@ cache_leave(void)
 	struct cache *c = cache_self;
 
 	if (unlikely(cache_is_sentinel(c)))
-		__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
+		cache_leave_stray();
 	else
 		store_rel(&c->inside, c->inside - 1);
 }

@@ -122,6 +122,9 @@ DSM_HIDDEN void (*cache_attached)(struct cache *);
  * is a re-entrant call (then serve from arena 0, uncached). */
 struct cache *cache_enter(void);
 void	 cache_leave(void);
+/* The same without a cache: initialisation. */
+void	 cache_enter_stray(void);
+void	 cache_leave_stray(void);
 /* Within the gate. */
 void	*cache_malloc(struct cache *, unsigned class);
 void	 cache_free(struct cache *, void *, unsigned class);

@@ -128,24 +128,30 @@ init_parts(void)
 	return (true);
 }
 
+/* The fork gate, so that no child is born with half of it done and nobody at
+ * it.  Who waits for another thread waits outside. */
 bool DSM_COLD
 init_slow(void)
 {
-	uint32_t none = 0;
+	uint32_t none = 0, tid = os_tid();
 	bool ok;
 
+	if (load_rlx(&init_owner) == tid)
+		return (false);
+	cache_enter_stray();
 	while (!__atomic_compare_exchange_n(&init_state, &none, INIT_BUSY,
 	    false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+		cache_leave_stray();
 		if (none == INIT_DONE)
 			return (true);
-		if (load_rlx(&init_owner) == os_tid())
-			return (false);
 		os_yield();
 		none = 0;
+		cache_enter_stray();
 	}
-	store_rlx(&init_owner, os_tid());
+	store_rlx(&init_owner, tid);
 	ok = init_parts();
 	store_rlx(&init_owner, 0);
 	store_rel(&init_state, ok ? INIT_DONE : 0);
+	cache_leave_stray();
 	return (ok);
 }

@@ -200,6 +200,8 @@
 #define	cache_flush_self	__dsm_cache_flush_self
 #define	cache_free	__dsm_cache_free
 #define	cache_free_none	__dsm_cache_free_none
+#define	cache_enter_stray	__dsm_cache_enter_stray
+#define	cache_leave_stray	__dsm_cache_leave_stray
 #define	cache_leave	__dsm_cache_leave
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none
