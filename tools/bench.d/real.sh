@@ -100,8 +100,8 @@ real_sqlite() {
 	measured sqlite3 -init "$src/real/join.sql" :memory: .quit
 }
 
-real rocksdb "rocksdb-tools" "RocksDB's db_bench, 200,000 entries filled and read
-at random, without a log."
+real rocksdb "rocksdb-tools" "RocksDB's db_bench, 200,000 entries filled and
+read at random, without a log."
 
 real_rocksdb() {
 	rm -rf "$work/db"
@@ -122,7 +122,8 @@ real_lua() {
 	measured lua5.4 "$src/real/alloc.lua" 10
 }
 
-real ghostscript "ghostscript" "Ghostscript renders a generated PDF of 40 pages."
+real ghostscript "ghostscript" "Ghostscript renders a generated PDF of 40
+pages."
 
 prepare_ghostscript() {
 	perl "$src/real/generate.pl" ps > pages.ps &&

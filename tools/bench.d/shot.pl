@@ -96,5 +96,6 @@ expect(occurrences($dom, '<polyline class="curve"[^>]*points="\d') == 3,
     'curve for each allocator');
 expect($dom =~ />failed</, 'word of what failed');
 expect($dom =~ /What decides is/, "workload's own text");
-expect(occurrences($dom, '(?:src|href)=|url\(') == 0, 'freedom from other files');
+expect(occurrences($dom, '(?:src|href)=|url\(') == 0,
+    'freedom from other files');
 exit $bad;
