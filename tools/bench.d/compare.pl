@@ -19,6 +19,7 @@ sub mark {
 	my ($x, $y) = @_;
 	my $change = 100 * abs($y->{cpu} / ($x->{cpu} || 1) - 1);
 	my $spread = $x->{spread} > $y->{spread} ? $x->{spread} : $y->{spread};
+	return '' if $x->{runs} < 2 || $y->{runs} < 2;
 	return '' if $change <= $spread || $change < 2;
 	return $y->{cpu} > $x->{cpu} ? ' slower' : ' faster';
 }

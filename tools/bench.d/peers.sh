@@ -51,7 +51,8 @@ peers_root() {
 		APT::Sandbox::User "$(id -un)";
 	EOF
 	echo "bench: reading the index of Debian $suite" >&2
-	peers_apt "$suite" update > "$a/log" 2>&1 || { tail -3 "$a/log" >&2; return 1; }
+	peers_apt "$suite" update > "$a/log" 2>&1 ||
+	    { tail -3 "$a/log" >&2; return 1; }
 	echo ok > "$a/ok"
 }
 

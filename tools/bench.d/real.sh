@@ -33,22 +33,22 @@ clients run without the allocator."
 # Debian's redis-server is linked with jemalloc; for glibc, glibc's malloc is
 # put before it.
 real_redis() {
-	local after= live= pid port=$((20000 + RANDOM % 20000)) try
+	local after= live= pid try cli="redis-cli -s $work/redis"
 	[ "$1" != glibc ] || COMMAND+=(--preload "${COMMAND[0]%/*}/libc.so.6")
-	measured -t redis-server --port $port --bind 127.0.0.1 --save '' \
+	measured -t redis-server --port 0 --unixsocket "$work/redis" --save '' \
 	    --appendonly no --hz 100 --dir "$work" > "$work/line" &
 	for try in {1..100}; do
-		pid=$(redis-cli -p $port info server 2>/dev/null |
-		    tr -d '\r' | sed -n 's/^process_id://p')
+		pid=$($cli info server 2>/dev/null | tr -d '\r' |
+		    sed -n 's/^process_id://p')
 		[ -z "$pid" ] || break
 		sleep 0.1
 	done
 	if [ -n "$pid" ]; then
-		redis_load $port >> "$work/log" 2>&1
+		redis_load >> "$work/log" 2>&1
 		after=$(awk '/VmRSS/ { print $2 / 1024 }' /proc/$pid/status)
-		live=$(redis-cli -p $port info memory | tr -d '\r' |
+		live=$($cli info memory | tr -d '\r' |
 		    awk -F: '$1 == "used_memory" { print $2 / 1048576 }')
-		redis-cli -p $port shutdown nosave > /dev/null 2>&1
+		$cli shutdown nosave > /dev/null 2>&1
 	fi
 	wait $!
 	echo "$(cat "$work/line") ${after:+after_mib=$after}" \
@@ -56,7 +56,7 @@ real_redis() {
 }
 
 redis_load() {
-	local bench="redis-benchmark -p $1 -q -P 16"
+	local bench="redis-benchmark -s $work/redis -q -P 16"
 	$bench -t set,get,lpush -n 150000 -r 50000 -d 200
 	$bench -n 100000 -r 100000 set expiring:__rand_int__ \
 	    "$(printf '%0500d' 0)" px 1000
@@ -100,8 +100,8 @@ real_sqlite() {
 	measured sqlite3 -init "$src/real/join.sql" :memory: .quit
 }
 
-real rocksdb "rocksdb-tools" "RocksDB's db_bench, 200,000 entries filled and read
-at random, without a log."
+real rocksdb "rocksdb-tools" "RocksDB's db_bench, 200,000 entries filled and
+read at random, without a log."
 
 real_rocksdb() {
 	rm -rf "$work/db"
@@ -122,7 +122,8 @@ real_lua() {
 	measured lua5.4 "$src/real/alloc.lua" 10
 }
 
-real ghostscript "ghostscript" "Ghostscript renders a generated PDF of 40 pages."
+real ghostscript "ghostscript" "Ghostscript renders a generated PDF of 40
+pages."
 
 prepare_ghostscript() {
 	perl "$src/real/generate.pl" ps > pages.ps &&

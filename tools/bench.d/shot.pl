@@ -94,7 +94,13 @@ expect(occurrences($dom, '<rect class="bar"[^>]* width="\d*[1-9]') == 16,
     'bar for each figure');
 expect(occurrences($dom, '<polyline class="curve"[^>]*points="\d') == 3,
     'curve for each allocator');
+expect($dom =~ />0\.88<\/span> of the best time \(wide\)/ &&
+    $dom =~ />1\.14<\/span> of the best memory \(thin\)/,
+    'right ratio of a workload');
+expect($dom =~ /the best peer of each<\/th><td class="over">1\.07/ &&
+    $dom =~ /thin<\/th><td class="within">0\.69/, 'right geometric mean');
 expect($dom =~ />failed</, 'word of what failed');
 expect($dom =~ /What decides is/, "workload's own text");
-expect(occurrences($dom, '(?:src|href)=|url\(') == 0, 'freedom from other files');
+expect(occurrences($dom, '(?:src|href)=|url\(') == 0,
+    'freedom from other files');
 exit $bad;
