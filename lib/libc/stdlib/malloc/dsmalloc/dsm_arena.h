@@ -89,6 +89,8 @@ arena_grown(struct arena *a)
 	    os_page_shift))
 		arena_grown_slow(a);
 }
+/* What the program has been handed out lately, at its peak, in bytes. */
+size_t	 arena_used(void);
 /* Bring in what other arenas' threads have freed. */
 void	 arena_collect(struct arena *, uint64_t now);
 void	 arena_forked(struct arena *mine);

@@ -19,8 +19,11 @@
 #define	CACHE_FILL_BYTES	KIB(16)
 /* What a thread that only frees may gather of a class. */
 #define	CACHE_FREE_BYTES	KIB(8)
-/* Grown stacks of one thread hold at most this together. */
+/* Grown stacks of one thread hold at most this together, and those of all
+ * threads this or a sixteenth of what the program uses: a thousand threads
+ * that sleep keep what they have. */
 #define	CACHE_BYTES		MIB(1)
+#define	CACHE_BYTES_ALL(used)	DSM_MAX(MIB(32), (used) / 16)
 /* A first fill: few, so that a thread that needs one touches little. */
 #define	CACHE_FILL_FIRST(size)	((size) <= 256 ? 4 : (size) <= 1024 ? 2 : 1)
 #define	CACHE_FILL_MIN		4
@@ -57,6 +60,7 @@ void (*cache_attached)(struct cache *);
 static struct lock cache_lock = LOCK_INITIALIZER(LOCK_CACHE);
 static SLIST_HEAD(, cache) cache_all;
 static SLIST_HEAD(, cache) cache_idle;
+static size_t	 cache_granted;		/* that grown stacks may hold; atomic */
 /* The fork gate; atomic. */
 static uint32_t	 cache_fork;		/* a fork is in progress */
 static struct cache **cache_forker;	/* its thread's TLS word, which is at
@@ -376,9 +380,12 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	if ((places - 1) * size_info[class].size > max || more > c->bytes ||
 	    places > CACHE_ARRAY_MAX)
 		return (false);
-	array = base_alloc(cache_array_type(places), places * sizeof(*array));
-	if (array == NULL)
+	if (add_rlx(&cache_granted, more) + more >
+	    CACHE_BYTES_ALL(arena_used()) || (array = base_alloc(
+	    cache_array_type(places), places * sizeof(*array))) == NULL) {
+		sub_rlx(&cache_granted, more);
 		return (false);
+	}
 	n = (size_t)(k->end - e->sp);
 	memcpy(array + places - 1 - n, e->sp, n * sizeof(*array));
 	array[places - 1] = NULL;

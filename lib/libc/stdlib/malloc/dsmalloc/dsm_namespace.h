@@ -189,6 +189,7 @@
 #define	arena_reclaim	__dsm_arena_reclaim
 #define	arena_stats_read	__dsm_arena_stats_read
 #define	arena_tick	__dsm_arena_tick
+#define	arena_used	__dsm_arena_used
 #define	arena_unbind	__dsm_arena_unbind
 #define	arena_zero	__dsm_arena_zero
 
