@@ -366,12 +366,12 @@ set_shed(size_t excess)
 }
 
 /*
- * Dirty memory is bounded by amount as well as by time: dirty_max, or as much
- * as is active where that is more, since a program whose large blocks come
- * and go is about to ask for the same again (with a quarter of it, tensors
- * and blocks to 64 MiB took two to three times the page faults).  Adding up
- * what is active takes a while, so while there is room the next look is an
- * eighth later.
+ * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
+ * much as is active, since a program whose large blocks come and go is about
+ * to ask for the same again (with a quarter of what is active, tensors and
+ * blocks to 64 MiB took two to three times the page faults).  Adding up what
+ * is active takes a while, so while there is room the next look is an eighth
+ * of dirty_max later.
  */
 static void
 set_cap(void)
@@ -380,9 +380,9 @@ set_cap(void)
 	size_t cap;
 
 	arena_sums(&f);
-	cap = DSM_MAX(conf.dirty_max, f.active);
+	cap = conf.dirty_max + f.active;
 	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
-		(void)set_shed(f.dirty - cap + cap / 8);
+		f.dirty -= DSM_MIN(set_shed(f.dirty - cap + cap / 8), f.dirty);
 	store_rlx(&arena_set.look, DSM_MAX(conf.dirty_max,
 	    DSM_MIN(cap, f.dirty + conf.dirty_max / 8)));
 }
