@@ -377,12 +377,13 @@ static void
 set_cap(void)
 {
 	struct arena_sums f;
-	size_t cap;
+	size_t cap, shed = 0;
 
 	arena_sums(&f);
 	cap = conf.dirty_max + f.active;
 	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
-		f.dirty -= DSM_MIN(set_shed(f.dirty - cap + cap / 8), f.dirty);
+		shed = set_shed(f.dirty - cap + cap / 8);
+	f.dirty -= DSM_MIN(shed, f.dirty);
 	store_rlx(&arena_set.look, DSM_MAX(conf.dirty_max,
 	    DSM_MIN(cap, f.dirty + conf.dirty_max / 8)));
 }
