@@ -12,7 +12,8 @@
  * Live blocks are chained through their first words, so that the program
  * itself needs next to nothing: a chain has about 64 KiB, and 16 chains are
  * filled at a time, at random, so that neighbours die at different times.
- * Sizes are 8 or multiples of 16, because alignment leaves an allocator no choice.
+ * Sizes are 8 or multiples of 16, because alignment leaves an allocator no
+ * choice.
  */
 
 #include "wl.h"

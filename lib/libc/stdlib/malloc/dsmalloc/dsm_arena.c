@@ -56,7 +56,8 @@
  * Who may purge: arena_tick(), once the global deadline has passed: any
  * thread's malloc looks at it at its countdowns, any free at some of its
  * flushes (a process that calls neither keeps what it has); arena_freed(),
- * when dirty memory exceeds its cap; arena_grown(), when memory would grow past what its use explains; mallctl.
+ * when dirty memory exceeds its cap; arena_grown(), when memory would grow
+ * past what its use explains; mallctl.
  */
 #include <string.h>
 

@@ -7,12 +7,12 @@
 /*
  * conf: the table of options and its reader.
  *
- * Theory of operation.  conf_init() runs once, before there is a heap, in
- * the one thread that initialises.  It sets the defaults, then reads three sources,
- * of which a later one wins: the global malloc_conf, /etc/malloc.conf and the
- * environment variable MALLOC_CONF.  Each is one text "name:value,...".
- * Where nothing is configured, this costs one readlink(2) and a walk through
- * the environment.
+ * Theory of operation.  conf_init() runs once, before there is a heap, in the
+ * one thread that initialises.  It sets the defaults, then reads three
+ * sources, of which a later one wins: the global malloc_conf, /etc/malloc.conf
+ * and the environment variable MALLOC_CONF.  Each is one text
+ * "name:value,...". Where nothing is configured, this costs one readlink(2)
+ * and a walk through the environment.
  *
  * A mistake never goes by in silence: one line names the source, the option,
  * the value, the reason and the nearest name that exists.  The rest of the
@@ -81,7 +81,8 @@ const unsigned conf_noptions = NITEMS(conf_options);
  * those who bring them along that it is not a typing mistake.
  */
 static const char conf_foreign[] =
-    " abort background_thread bin_shards cache_oblivious calloc_madvise_threshold"
+    " abort background_thread bin_shards cache_oblivious"
+    " calloc_madvise_threshold"
     " debug_double_free_max_scan decay_time disable_large_size_classes dss"
     " experimental_hpa_enforce_hugify experimental_hpa_max_purge_nhp"
     " experimental_hpa_start_huge_if_thp_always"

@@ -16,8 +16,8 @@
  * One global word, decay_deadline, is the earliest of all deadlines.  The
  * ticks of any thread (dsm_cache.h) compare the coarse clock with it, so what
  * is quiet decays too.  It is lowered by compare-and-swap; only who finds it
- * passed raises it: he stores "never" first, then looks at every holder, then lowers it
- * to what it found, so that a deadline armed meanwhile is not lost.
+ * passed raises it: he stores "never" first, then looks at every holder, then
+ * lowers it to what it found, so that a deadline armed meanwhile is not lost.
  */
 #ifndef _DSM_DECAY_H_
 #define	_DSM_DECAY_H_

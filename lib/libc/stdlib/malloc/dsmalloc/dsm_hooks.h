@@ -13,8 +13,9 @@
  * system's.
  *
  * The set is constant once a pool has it.  alloc, dalloc, split and merge run
- * under the pool's lock, purges under none.  A NULL member means "cannot"; only alloc must be
- * there.  Every hook but alloc returns true when it did NOT do it.
+ * under the pool's lock, purges under none.  A NULL member means "cannot";
+ * only alloc must be there.  Every hook but alloc returns true when it did NOT
+ * do it.
  */
 #ifndef _DSM_HOOKS_H_
 #define	_DSM_HOOKS_H_

@@ -35,7 +35,7 @@ struct os_range {
 #define	OS_PURGE_MAX	64
 
 /* Set once by os_init(); constant afterwards. */
-DSM_HIDDEN size_t	 os_page;		/* bytes in a page, 4 KiB to 64 KiB */
+DSM_HIDDEN size_t	 os_page;		/* a page, 4 KiB to 64 KiB */
 DSM_HIDDEN unsigned	 os_page_shift;		/* its logarithm */
 
 void	 os_init(void);

@@ -9,11 +9,12 @@
  *
  * Theory of operation.  A pool is a set of free extents, runs of whole pages
  * of any length, each either dirty (some of it was written to and not given
- * back: about how much is known, not where) or clean (reads as zero).  Regions and blocks above half a region are taken from it
- * and go back to it whole, so pages flow between arenas, between threads
- * that come and go, and between small and large uses.  Neighbours of one
- * state join: a free extent's first and last granule carry a map word with
- * MAP_TAG_FREE, under which free() finds nothing.
+ * back: about how much is known, not where) or clean (reads as zero).  Regions
+ * and blocks above half a region are taken from it and go back to it whole, so
+ * pages flow between arenas, between threads that come and go, and between
+ * small and large uses.  Neighbours of one state join: a free extent's first
+ * and last granule carry a map word with MAP_TAG_FREE, under which free()
+ * finds nothing.
  *
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
  * first, or purged in order of age (clean).  Best fit by size class, dirty

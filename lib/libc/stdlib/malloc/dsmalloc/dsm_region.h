@@ -82,7 +82,7 @@ struct regions {
 	size_t		 pages;
 	size_t		 used;
 	size_t		 dirty;
-	size_t		 fresh;		/* pages taken untouched since last asked;
+	size_t		 fresh;		/* taken untouched since last asked;
 					   atomic, blocks from the pool add */
 	uint64_t	 npurge;
 	uint64_t	 purged;	/* bytes */

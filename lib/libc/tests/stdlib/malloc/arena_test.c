@@ -291,8 +291,8 @@ ATF_TC_BODY(by_amount, tc)
 	/* With 64 MiB active it may be as much. */
 	p = take_large(a, MIB(64));
 	make_dirty(a, 30, MIB(3));
-	ATF_CHECK_MSG(dirty() > MIB(32) && dirty() <= MIB(64 + 3) + conf.dirty_max,
-	    "%zu KiB", dirty() >> 10);
+	ATF_CHECK_MSG(dirty() > MIB(32) && dirty() <= MIB(64 + 3) +
+	    conf.dirty_max, "%zu KiB", dirty() >> 10);
 	give_large(a, p);
 	ATF_CHECK(dirty() <= conf.dirty_max + MIB(64) / 8);
 }
