@@ -371,21 +371,25 @@ set_shed(size_t excess)
  * to ask for the same again (with a quarter of what is active, tensors and
  * blocks to 64 MiB took two to three times the page faults).  Adding up what
  * is active takes a while, so while there is room the next look is an eighth
- * of dirty_max later.
+ * of dirty_max later; and so it is where nothing may go, or nothing can, being
+ * locked in memory.
  */
 static void
 set_cap(void)
 {
 	struct arena_sums f;
-	size_t cap, shed = 0;
+	size_t cap, look, shed;
 
 	arena_sums(&f);
 	cap = conf.dirty_max + f.active;
-	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
+	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0) {
 		shed = set_shed(f.dirty - cap + cap / 8);
-	f.dirty -= DSM_MIN(shed, f.dirty);
-	store_rlx(&arena_set.look, DSM_MAX(conf.dirty_max,
-	    DSM_MIN(cap, f.dirty + conf.dirty_max / 8)));
+		f.dirty -= DSM_MIN(f.dirty, shed);
+	}
+	look = f.dirty + conf.dirty_max / 8;
+	if (f.dirty <= cap)
+		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
+	store_rlx(&arena_set.look, look);
 }
 
 /* Credit for what growth has shed; threads that race lose some. */
@@ -516,6 +520,7 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 	if (index < arena_auto && arena_get(index) == NULL)
 		return (false);
 	decay_set(&arena_set.decay, ms, now);
+	store_rlx(&arena_set.look, conf.dirty_max);
 	arena_tick(now);
 	return (true);
 }
