@@ -82,6 +82,9 @@ static struct arena_set arena_set;	/* of the automatic arenas */
 #define	ARENA_ALLOWED(peak)	((peak) + (peak) / 8 + ARENA_FRESH)
 /* Shedding goes below that by this much, lest it be called at each step. */
 #define	ARENA_MARGIN(peak)	((peak) / 32)
+/* Where not enough could be shed all regions were looked at in vain: so many
+ * times ARENA_FRESH pass before the next try. */
+#define	ARENA_PAUSE(peak)	((peak) / 64 / ARENA_FRESH)
 /*
  * A program that needs the pages after all faults them in again, at some
  * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
@@ -418,11 +421,15 @@ void DSM_COLD
 arena_grown_slow(struct arena *a)
 {
 	uint64_t now = load_rlx(&decay_clock);
-	size_t allowed, excess, peak, shed;
+	size_t allowed, excess, pause, peak, shed;
 	struct arena_sums f;
 	unsigned i;
 
 	store_rlx(&a->set->regions.fresh, 0);
+	if ((pause = load_rlx(&arena_set.pause)) != 0) {
+		store_rlx(&arena_set.pause, pause - 1);
+		return;
+	}
 	if (load_rlx(&arena_set.decay.ms) < 0)
 		return;
 	arena_sums(&f);
@@ -439,6 +446,8 @@ arena_grown_slow(struct arena *a)
 				    now);
 		shed += set_shed(excess - DSM_MIN(excess, shed));
 	}
+	if (shed < excess)
+		store_rlx(&arena_set.pause, ARENA_PAUSE(peak));
 	set_charge(shed, now);
 }
 

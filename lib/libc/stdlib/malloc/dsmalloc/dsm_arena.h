@@ -34,6 +34,7 @@ struct arena_set {
 					   atomic */
 	/* Atomic: how far growth may go before unused pages are shed. */
 	size_t		 peak;		/* of bytes handed out, fading */
+	size_t		 pause;		/* in looks, after one in vain */
 	size_t		 credit;	/* for what was shed in vain, fading */
 	size_t		 shed;		/* bytes in the second that began ... */
 	uint64_t	 shed_since;	/* ... then, ms */
