@@ -304,7 +304,8 @@ set_pass(bool everything, uint64_t now)
 		arena_collect(a, now);
 		if (before == 0)
 			continue;
-		(void)large_drain(&a->large, before, now);
+		/* Of any age: what comes from it is young to the regions. */
+		(void)large_drain(&a->large, DECAY_NEVER, now);
 		(void)arena_purge_slabs(a, SIZE_MAX, now);
 	}
 	set_fade();
