@@ -276,8 +276,30 @@ arena_purge_slabs(struct arena *a, size_t limit, uint64_t now)
 	return (bytes);
 }
 
+/* Credit for what was shed; threads that race lose some. */
+static void
+credit_add(struct arena_credit *c, size_t shed, uint64_t now)
+{
+	size_t sum = load_rlx(&c->shed) + shed;
+
+	if (now - load_rlx(&c->since) >= 1000) {
+		store_rlx(&c->since, now);
+		sum = shed;
+	}
+	store_rlx(&c->shed, sum);
+	(void)add_rlx(&c->bytes, sum <= ARENA_SHED_CHEAP ?
+	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
+}
+
+static void
+credit_fade(struct arena_credit *c)
+{
+
+	store_rlx(&c->bytes, load_rlx(&c->bytes) / 4 * 3);
+}
+
 /* In every pass the peak fades half the way to what is handed out now, the
- * credit by a quarter. */
+ * credits by a quarter. */
 static void
 set_fade(void)
 {
@@ -286,7 +308,8 @@ set_fade(void)
 
 	arena_sums(&f);
 	store_rlx(&arena_set.peak, f.out + (peak - DSM_MIN(peak, f.out)) / 2);
-	store_rlx(&arena_set.credit, load_rlx(&arena_set.credit) / 4 * 3);
+	credit_fade(&arena_set.grown);
+	credit_fade(&arena_set.capped);
 }
 
 /* One pass over a set; everything: whatever its age. */
@@ -376,7 +399,9 @@ set_shed(size_t excess)
  * blocks to 64 MiB took two to three times the page faults).  Adding up what
  * is active takes a while, so while there is room the next look is an eighth
  * of dirty_max later; and so it is where nothing may go, or nothing can, being
- * locked in memory.
+ * locked in memory.  A program whose use swings by more than that many times
+ * a second, and is given the same pages again, earns a higher cap as growth
+ * does.
  */
 static void
 set_cap(void)
@@ -385,30 +410,16 @@ set_cap(void)
 	size_t cap, look, shed;
 
 	arena_sums(&f);
-	cap = conf.dirty_max + f.active;
+	cap = conf.dirty_max + f.active + load_rlx(&arena_set.capped.bytes);
 	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0) {
 		shed = set_shed(f.dirty - cap + cap / 8);
 		f.dirty -= DSM_MIN(f.dirty, shed);
+		credit_add(&arena_set.capped, shed, load_rlx(&decay_clock));
 	}
 	look = f.dirty + conf.dirty_max / 8;
 	if (f.dirty <= cap)
 		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
 	store_rlx(&arena_set.look, look);
-}
-
-/* Credit for what growth has shed; threads that race lose some. */
-static void
-set_charge(size_t shed, uint64_t now)
-{
-	size_t sum = load_rlx(&arena_set.shed) + shed;
-
-	if (now - load_rlx(&arena_set.shed_since) >= 1000) {
-		store_rlx(&arena_set.shed_since, now);
-		sum = shed;
-	}
-	store_rlx(&arena_set.shed, sum);
-	(void)add_rlx(&arena_set.credit, sum <= ARENA_SHED_CHEAP ?
-	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
 }
 
 /*
@@ -436,7 +447,7 @@ arena_grown_slow(struct arena *a)
 	arena_sums(&f);
 	peak = DSM_MAX(load_rlx(&arena_set.peak), f.out);
 	store_rlx(&arena_set.peak, peak);
-	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.credit);
+	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.grown.bytes);
 	if (f.active + f.dirty <= allowed)
 		return;
 	excess = f.active + f.dirty - allowed + ARENA_MARGIN(peak);
@@ -449,7 +460,7 @@ arena_grown_slow(struct arena *a)
 	}
 	if (shed < excess)
 		store_rlx(&arena_set.pause, ARENA_PAUSE(peak));
-	set_charge(shed, now);
+	credit_add(&arena_set.grown, shed, now);
 }
 
 void
