@@ -83,6 +83,9 @@ static struct arena_set arena_set;	/* of the automatic arenas */
 #define	ARENA_ALLOWED(peak)	((peak) + (peak) / 8 + ARENA_FRESH)
 /* Shedding goes below that by this much, lest it be called at each step. */
 #define	ARENA_MARGIN(peak)	((peak) / 32)
+/* Where not enough could be shed all regions were looked at in vain: so many
+ * times ARENA_FRESH pass before the next try. */
+#define	ARENA_PAUSE(peak)	((peak) / 64 / ARENA_FRESH)
 /*
  * A program that needs the pages after all faults them in again, at some
  * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
@@ -274,8 +277,30 @@ arena_purge_slabs(struct arena *a, size_t limit, uint64_t now)
 	return (bytes);
 }
 
+/* Credit for what was shed; threads that race lose some. */
+static void
+credit_add(struct arena_credit *c, size_t shed, uint64_t now)
+{
+	size_t sum = load_rlx(&c->shed) + shed;
+
+	if (now - load_rlx(&c->since) >= 1000) {
+		store_rlx(&c->since, now);
+		sum = shed;
+	}
+	store_rlx(&c->shed, sum);
+	(void)add_rlx(&c->bytes, sum <= ARENA_SHED_CHEAP ?
+	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
+}
+
+static void
+credit_fade(struct arena_credit *c)
+{
+
+	store_rlx(&c->bytes, load_rlx(&c->bytes) / 4 * 3);
+}
+
 /* In every pass the peak fades half the way to what is handed out now, the
- * credit by a quarter. */
+ * credits by a quarter. */
 static void
 set_fade(void)
 {
@@ -284,7 +309,8 @@ set_fade(void)
 
 	arena_sums(&f);
 	store_rlx(&arena_set.peak, f.out + (peak - DSM_MIN(peak, f.out)) / 2);
-	store_rlx(&arena_set.credit, load_rlx(&arena_set.credit) / 4 * 3);
+	credit_fade(&arena_set.grown);
+	credit_fade(&arena_set.capped);
 }
 
 /* One pass over a set; everything: whatever its age. */
@@ -302,7 +328,8 @@ set_pass(bool everything, uint64_t now)
 		arena_collect(a, now);
 		if (before == 0)
 			continue;
-		(void)large_drain(&a->large, before, now);
+		/* Of any age: what comes from it is young to the regions. */
+		(void)large_drain(&a->large, DECAY_NEVER, now);
 		(void)arena_purge_slabs(a, SIZE_MAX, now);
 	}
 	set_fade();
@@ -372,36 +399,28 @@ set_shed(size_t excess)
  * to ask for the same again (with a quarter of what is active, tensors and
  * blocks to 64 MiB took two to three times the page faults).  Adding up what
  * is active takes a while, so while there is room the next look is an eighth
- * of dirty_max later.
+ * of dirty_max later; and so it is where nothing may go, or nothing can, being
+ * locked in memory.  A program whose use swings by more than that many times
+ * a second, and is given the same pages again, earns a higher cap as growth
+ * does.
  */
 static void
 set_cap(void)
 {
 	struct arena_sums f;
-	size_t cap, shed = 0;
+	size_t cap, look, shed;
 
 	arena_sums(&f);
-	cap = conf.dirty_max + f.active;
-	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0)
+	cap = conf.dirty_max + f.active + load_rlx(&arena_set.capped.bytes);
+	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0) {
 		shed = set_shed(f.dirty - cap + cap / 8);
-	f.dirty -= DSM_MIN(shed, f.dirty);
-	store_rlx(&arena_set.look, DSM_MAX(conf.dirty_max,
-	    DSM_MIN(cap, f.dirty + conf.dirty_max / 8)));
-}
-
-/* Credit for what growth has shed; threads that race lose some. */
-static void
-set_charge(size_t shed, uint64_t now)
-{
-	size_t sum = load_rlx(&arena_set.shed) + shed;
-
-	if (now - load_rlx(&arena_set.shed_since) >= 1000) {
-		store_rlx(&arena_set.shed_since, now);
-		sum = shed;
+		f.dirty -= DSM_MIN(f.dirty, shed);
+		credit_add(&arena_set.capped, shed, load_rlx(&decay_clock));
 	}
-	store_rlx(&arena_set.shed, sum);
-	(void)add_rlx(&arena_set.credit, sum <= ARENA_SHED_CHEAP ?
-	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
+	look = f.dirty + conf.dirty_max / 8;
+	if (f.dirty <= cap)
+		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
+	store_rlx(&arena_set.look, look);
 }
 
 /*
@@ -415,17 +434,21 @@ void DSM_COLD
 arena_grown_slow(struct arena *a)
 {
 	uint64_t now = load_rlx(&decay_clock);
-	size_t allowed, excess, peak, shed;
+	size_t allowed, excess, pause, peak, shed;
 	struct arena_sums f;
 	unsigned i;
 
 	store_rlx(&a->set->regions.fresh, 0);
+	if ((pause = load_rlx(&arena_set.pause)) != 0) {
+		store_rlx(&arena_set.pause, pause - 1);
+		return;
+	}
 	if (load_rlx(&arena_set.decay.ms) < 0)
 		return;
 	arena_sums(&f);
 	peak = DSM_MAX(load_rlx(&arena_set.peak), f.out);
 	store_rlx(&arena_set.peak, peak);
-	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.credit);
+	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.grown.bytes);
 	if (f.active + f.dirty <= allowed)
 		return;
 	excess = f.active + f.dirty - allowed + ARENA_MARGIN(peak);
@@ -436,7 +459,9 @@ arena_grown_slow(struct arena *a)
 				    now);
 		shed += set_shed(excess - DSM_MIN(excess, shed));
 	}
-	set_charge(shed, now);
+	if (shed < excess)
+		store_rlx(&arena_set.pause, ARENA_PAUSE(peak));
+	credit_add(&arena_set.grown, shed, now);
 }
 
 void
@@ -517,6 +542,7 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 	if (index < arena_auto && arena_get(index) == NULL)
 		return (false);
 	decay_set(&arena_set.decay, ms, now);
+	store_rlx(&arena_set.look, conf.dirty_max);
 	arena_tick(now);
 	return (true);
 }

@@ -24,6 +24,14 @@
 /* Dirty memory is looked at for every so many fresh bytes taken. */
 #define	ARENA_FRESH	MIB(1)
 
+/* What is allowed on top because it was shed in vain, and what was shed in
+ * the second that began then, ms.  Atomic. */
+struct arena_credit {
+	size_t		 bytes;		/* fading */
+	size_t		 shed;
+	uint64_t	 since;
+};
+
 /* What arenas share: their pages, and when those go back. */
 struct arena_set {
 	/* Each with its own lock. */
@@ -34,9 +42,9 @@ struct arena_set {
 					   atomic */
 	/* Atomic: how far growth may go before unused pages are shed. */
 	size_t		 peak;		/* of bytes handed out, fading */
-	size_t		 credit;	/* for what was shed in vain, fading */
-	size_t		 shed;		/* bytes in the second that began ... */
-	uint64_t	 shed_since;	/* ... then, ms */
+	size_t		 pause;		/* in looks, after one in vain */
+	struct arena_credit grown;
+	struct arena_credit capped;	/* the same of the cap */
 };
 
 struct arena {

@@ -36,6 +36,9 @@
 /* Reading the clock is a system call, some 100 ns: in a program that counts
  * down every few microseconds it is done at every 64th time only. */
 #define	CACHE_PACE_MAX		64
+/* A countdown of many requests counts as several, so that a thread that slows
+ * down looks at the clock within some 8192 of them. */
+#define	CACHE_PACE(count)	(1 + (count) / 128)
 /* Stacks not filled for this long give half back. */
 #define	CACHE_TRIM_MS		1000
 /* Large requests and flushes between two looks at the clock; a thread that
@@ -447,8 +450,9 @@ cache_malloc(struct cache *c, unsigned class)
 		/* Below zero it has counted this request, perhaps twice, as
 		 * the end of this function does. */
 		e->count = 0;
+		c->skip -= CACHE_PACE(e->base);
 		cache_fold(c, class);
-		if (--c->skip <= 0)
+		if (c->skip <= 0)
 			cache_tick(c);
 	}
 	if (*e->sp == NULL && !cache_fill(c, class))

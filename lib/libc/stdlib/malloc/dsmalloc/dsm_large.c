@@ -186,7 +186,8 @@ large_drain(struct large *l, uint64_t before, uint64_t now)
 		if (e == NULL)
 			return (any);
 		any = true;
-		large_release(e, now);
+		/* Its pages have been dirty since it was freed. */
+		large_release(e, e->span.region == NULL ? e->stamp : now);
 	}
 }
 

@@ -24,6 +24,7 @@ struct map_window map_window;
 uint64_t *map_root[MAP_ROOT_WORDS] __attribute__((__common__));
 static struct lock map_lock DSM_ALIGNED(DSM_CACHELINE) =
     LOCK_INITIALIZER(LOCK_MAP);
+static bool	 map_begun;		/* there is a leaf; under the lock */
 
 /*
  * The root is 2 MiB of zeroes of which a process touches a page or two.
@@ -60,7 +61,10 @@ map_find(const void *p)
 	return (load_rlx(map_slot(leaf, a)));
 }
 
-/* Reserve the window around the GiB of the first span, once. */
+/*
+ * Reserve the window around the GiB of the first span.  Not after the first
+ * leaf: that is elsewhere then, and the window might lie over it.
+ */
 static void
 map_open_window(uintptr_t i)
 {
@@ -100,11 +104,12 @@ map_leaf(uintptr_t i)
 	bool ok;
 
 	lock_take(&map_lock);
-	if (map_window.n == 0)
+	if (map_window.n == 0 && !map_begun)
 		map_open_window(i);
 	if (map_root[i] == NULL)
 		store_rel(&map_root[i], map_leaf_memory(i));
 	ok = map_root[i] != NULL;
+	map_begun |= ok;
 	lock_drop(&map_lock);
 	return (ok);
 }

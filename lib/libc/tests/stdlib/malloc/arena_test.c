@@ -240,6 +240,34 @@ ATF_TC_BODY(by_time, tc)
 	ATF_CHECK_EQ(DECAY_NEVER, decay_deadline);
 }
 
+ATF_TC(in_time);
+ATF_TC_HEAD(in_time, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What is freed between two passes goes "
+	    "back within the decay time, stocks too");
+}
+ATF_TC_BODY(in_time, tc)
+{
+	static const size_t size[] = { KIB(100), KIB(1200), MIB(3) };
+	struct arena *a;
+	uint64_t start;
+	char *p[nitems(size)];
+	unsigned int i;
+
+	a = arena_bind();
+	ATF_CHECK(arena_decay_ms_set(NARENAS, 300));
+	for (i = 0; i < nitems(size); i++)
+		p[i] = take_large(a, size[i]);
+	make_dirty(a, 1, KIB(300));
+	start = now + 100;
+	for (now = start, i = 0; i < nitems(size); i++)
+		give_large(a, p[i]);
+	for (; now <= start + 300; now += 10)
+		arena_tick(now);
+	ATF_CHECK_EQ(0, dirty());
+}
+
 ATF_TC(at_once);
 ATF_TC_HEAD(at_once, tc)
 {
@@ -306,6 +334,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, decay_times);
 	ATF_TP_ADD_TC(tp, by_hand);
 	ATF_TP_ADD_TC(tp, by_time);
+	ATF_TP_ADD_TC(tp, in_time);
 	ATF_TP_ADD_TC(tp, at_once);
 	ATF_TP_ADD_TC(tp, by_amount);
 

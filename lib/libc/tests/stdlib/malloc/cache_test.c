@@ -296,6 +296,33 @@ ATF_TC_BODY(ends, tc)
 	ATF_CHECK(c->class[5].cap > size_info[5].inl);
 }
 
+ATF_TC(slows_down);
+ATF_TC_HEAD(slows_down, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A thread that was as fast as can be "
+	    "looks at the clock within some thousands of requests");
+}
+ATF_TC_BODY(slows_down, tc)
+{
+	static const unsigned int class[] = { 1, 5, 20, SIZE_NCLASSES - 1 };
+	struct cache *c;
+	unsigned int i, n;
+
+	c = cache_enter();
+	ATF_REQUIRE(c != NULL);
+	for (i = 0; i < nitems(class); i++) {
+		c->base = 4096;
+		c->pace = c->skip = 64;
+		c->entry[class[i]].count = 0;
+		c->ticked = 1;
+		for (n = 0; n < 100000 && c->ticked == 1; n++)
+			cache_free(c, cache_malloc(c, class[i]), class[i]);
+		ATF_CHECK_MSG(n <= 3 * 4096, "class %u: %u", class[i], n);
+	}
+	cache_leave();
+}
+
 ATF_TC(ticks);
 ATF_TC_HEAD(ticks, tc)
 {
@@ -711,6 +738,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, slots);
 	ATF_TP_ADD_TC(tp, budget);
 	ATF_TP_ADD_TC(tp, ends);
+	ATF_TP_ADD_TC(tp, slows_down);
 	ATF_TP_ADD_TC(tp, ticks);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, gate);

@@ -5,6 +5,9 @@
  * these tests use addresses where nothing is.
  */
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #include "dsm_map.h"
 #include "unit_test_subr.h"
 
@@ -152,6 +155,36 @@ ATF_TC_BODY(impossible, tc)
 	check_range(a + LEAF, 1);
 }
 
+ATF_TC(late_window);
+ATF_TC_HEAD(late_window, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A window that there is no address "
+	    "space for at first does not hide the leaves made meanwhile");
+}
+ATF_TC_BODY(late_window, tc)
+{
+	struct rlimit rl = { 64 * LEAF, 64 * LEAF };
+	size_t n = 64 * LEAF;
+	struct span span;
+	char *p;
+
+	ATF_REQUIRE(setrlimit(RLIMIT_AS, &rl) == 0);
+	/* Leave room for a leaf or two, not for the window. */
+	do
+		p = mmap(NULL, n -= MIB(1), PROT_NONE, MAP_PRIVATE |
+		    MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	while (p == MAP_FAILED);
+	ATF_REQUIRE(munmap(p, MIB(16)) == 0);
+	ATF_REQUIRE(map_prepare(at(SOMEWHERE), MAP_GRANULE));
+	ATF_CHECK_EQ(0, map_window.n);
+	map_set_one(at(SOMEWHERE), &span, 24);
+	ATF_REQUIRE(munmap(p + MIB(16), n - MIB(16)) == 0);
+	ATF_REQUIRE(map_prepare(at(SOMEWHERE + LEAF), MAP_GRANULE));
+	ATF_CHECK_EQ(map_find(at(SOMEWHERE)), map_word(at(SOMEWHERE)));
+	ATF_CHECK_EQ(&span, map_span(map_word(at(SOMEWHERE))));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -159,6 +192,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ranges);
 	ATF_TP_ADD_TC(tp, words);
 	ATF_TP_ADD_TC(tp, impossible);
+	ATF_TP_ADD_TC(tp, late_window);
 
 	return (atf_no_error());
 }
