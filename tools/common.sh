@@ -65,7 +65,7 @@ need_packages()
 {
 	local missing
 	command -v dpkg-query >/dev/null ||
-	    die "not a Debian system: install by hand what README lists"
+	    die "not a Debian system: install by hand what README and tools/check name"
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -eq 0 ] && return
 
