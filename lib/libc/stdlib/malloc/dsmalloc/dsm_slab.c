@@ -72,6 +72,15 @@ slab_bytes(const struct size_info *si)
 	return (best);
 }
 
+/* 1 where a slab of a class has a tail, 0 else. */
+static unsigned
+slab_tail(unsigned class)
+{
+	const struct slab_geom *g = &slab_geom[class];
+
+	return (g->bytes != g->nslots * size_info[class].size);
+}
+
 void
 slab_boot(void)
 {
@@ -82,7 +91,7 @@ slab_boot(void)
 		g = &slab_geom[c];
 		g->bytes = slab_bytes(&size_info[c]);
 		g->nslots = (uint16_t)(g->bytes / size_info[c].size);
-		g->nwords = (uint16_t)((g->nslots + 63) / 64);
+		g->nwords = (uint16_t)((g->nslots + slab_tail(c) + 63) / 64);
 		DSM_ASSERT(slab_exact(&size_info[c], g->bytes));
 	}
 }
@@ -99,10 +108,17 @@ slab_type(unsigned nwords, size_t *size)
 	return (BASE_SLAB + lg);
 }
 
+/*
+ * The tail, too short for a slot, may be long enough that its first byte
+ * looks like the start of one.  It has a bit for that, which says "free" for
+ * ever: it is above all others and not in nfree, so it is never taken, and who
+ * frees it is told.
+ */
 static void
 slab_fill_avail(struct slab *s)
 {
-	unsigned i, tail = s->nslots % 64;
+	unsigned bits = s->nslots + slab_tail(s->span.class);
+	unsigned i, tail = bits % 64;
 
 	for (i = 0; i < s->nwords; i++) {
 		slab_avail(s)[i] = ~(uint64_t)0;
@@ -335,7 +351,8 @@ slab_valid(struct slab *s)
 
 	for (i = 0; i < s->nwords; i++)
 		n += (unsigned)__builtin_popcountll(slab_avail(s)[i]);
-	return (s->span.kind == SPAN_SLAB && n == s->nfree &&
+	return (s->span.kind == SPAN_SLAB &&
+	    n == s->nfree + slab_tail(s->span.class) &&
 	    s->nfree <= s->nslots);
 }
 
@@ -348,6 +365,9 @@ slab_bad_free(const struct slab *s, const void *p)
 		print_fatal("free(%p): not the start of a block but %zu bytes "
 		    "into one of %u at %p", p, off % s->size, s->size,
 		    (const void *)((const char *)p - off % s->size));
+	if (off >= (size_t)s->nslots * s->size)
+		print_fatal("free(%p): not a block but behind the last one of "
+		    "%u bytes", p, s->size);
 	print_fatal("free(%p): the block of %u bytes is free already "
 	    "(double free)", p, s->size);
 }

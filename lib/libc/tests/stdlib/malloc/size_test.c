@@ -98,7 +98,7 @@ bad_geometry(unsigned int c)
 	/* Of nearly all classes below 1 %. */
 	if (tail * (os_page < 65536 ? 60 : 15) > g->bytes)
 		return ("a long tail");
-	if (g->nwords != (g->nslots + 63) / 64)
+	if (g->nwords != (g->nslots + (tail != 0) + 63) / 64)
 		return ("bitmaps of a wrong length");
 	if (g->nwords > 128)
 		return ("no base type for the bitmaps");

@@ -252,6 +252,15 @@ remote_inside(void *arg)
 	(void)slab_put_remote(victim, v, 3, 4, &push);
 }
 
+/* Noticed by whoever brings it in. */
+static void
+remote_behind(void *arg)
+{
+
+	remote_inside(arg);
+	(void)slab_collect(victim);
+}
+
 static void
 own_and_remote(void *arg)
 {
@@ -274,10 +283,10 @@ ATF_TC_BODY(misuse, tc)
 {
 	static void (*const ways[])(void *) = { put_twice, put_repeated,
 	    remote_twice, remote_repeated, own_and_remote };
-	static const unsigned int classes[] = { 1, 2, 9, 25,
+	static const unsigned int classes[] = { 1, 2, 4, 9, 25,
 	    SIZE_NCLASSES - 1 };
 	char word[64];
-	void *last;
+	uintptr_t tail;
 	unsigned int i, j;
 
 	setup();
@@ -291,13 +300,17 @@ ATF_TC_BODY(misuse, tc)
 		    "%p", victim->size, v[3]);
 		expect_death(put_inside, (void *)1, word, "");
 		expect_death(remote_inside, (void *)1, word, "");
-		/* The tail holds no slot. */
-		last = v[victim->nslots - 1];
-		if (victim->span.size > (size_t)victim->nslots *
+		/* The tail holds no slot, though one might start there. */
+		tail = (uintptr_t)victim->span.addr + (size_t)victim->nslots *
+		    victim->size - (uintptr_t)v[3];
+		if (victim->span.size == (size_t)victim->nslots *
 		    victim->size)
-			expect_death(put_inside, (void *)((uintptr_t)last +
-			    victim->size + 1 - (uintptr_t)v[3]),
-			    "not the start of a block", "");
+			continue;
+		expect_death(put_inside, (void *)tail, "behind the last", "");
+		expect_death(put_inside, (void *)(tail + 1),
+		    "not the start of a block", "");
+		expect_death(remote_behind, (void *)tail, "behind the last",
+		    "");
 	}
 }
 
