@@ -205,6 +205,11 @@ client_bash()
 
 # Two windows that scroll 20,000 lines each, split and resized meanwhile.
 client tmux quick 60 tmux tmux
+lacks_tmux()
+{
+	[ -e /dev/pts/ptmx ] || echo "no pseudo-terminals: /dev/pts is empty"
+}
+
 client_tmux()
 {
 	local tmux="quietly tmux -u -S $PWD/socket -f /dev/null" i
