@@ -146,15 +146,21 @@ large_release(struct extent *e, uint64_t now)
 	map_set_one(e->span.addr, NULL, 0);
 	if (e->span.region != NULL)
 		region_free(e->span.region, e->span.page, e->span.size, now);
-	else {
-		lock_take(&l->lock);
-		l->direct -= e->span.size;
-		lock_drop(&l->lock);
+	else
 		pool_free(l->regions->pool, e->span.addr, e->span.size,
 		    e->span.size, now);
-	}
 	e->span.kind = SPAN_NONE;
 	base_free(BASE_SPAN, e, sizeof(*e));
+}
+
+/* A block is about to be released: to the books it is gone. */
+static void
+large_gone(struct large *l, const struct extent *e)
+{
+
+	LOCK_ASSERT(&l->lock);
+	if (e->span.region == NULL)
+		l->direct -= e->span.size;
 }
 
 /* The oldest of the stock, if there is too much of it or it is too old. */
@@ -170,6 +176,7 @@ large_excess(struct large *l, uint64_t before)
 	TAILQ_REMOVE(&l->stock, e, link);
 	store_rlx(&l->nstock, l->nstock - 1);
 	l->stock_bytes -= e->span.size;
+	large_gone(l, e);
 	return (e);
 }
 
@@ -211,7 +218,8 @@ large_free(struct extent *e, uint64_t now)
 		l->stock_bytes += e->span.size;
 		e = NULL;
 		out = large_excess(l, 0);
-	}
+	} else
+		large_gone(l, e);
 	lock_drop(&l->lock);
 	if (e != NULL)
 		large_release(e, now);
