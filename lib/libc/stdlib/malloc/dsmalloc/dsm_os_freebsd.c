@@ -401,7 +401,6 @@ os_readat(const char *path, uint64_t off, char *buf, size_t len)
 	return (r < 0 && n == 0 ? -1 : (long)n);
 }
 
-/* Through a pipe: write(2) fails for memory that is not there. */
 /* Nobody's allocator uses the break here. */
 bool
 os_in_break(const void *addr, size_t size)
@@ -412,6 +411,7 @@ os_in_break(const void *addr, size_t size)
 	return (false);
 }
 
+/* Through a pipe: write(2) fails for memory that is not there. */
 bool
 os_peek(const void *addr, void *buf, size_t len)
 {

@@ -51,8 +51,9 @@
 /*
  * Fewest ranges for which process_madvise is tried: for fewer it saves little.
  * And the address space that must have been asked for before: a program in a
- * sandbox that kills for unknown system calls does not get there.  As growth
- * doubles, this much is there when 64 MiB are in use, and not much earlier.
+ * sandbox that kills for unknown system calls does not get there.  A pool
+ * grows by half of what it has, so this much is there when 64 MiB are in use,
+ * and not much earlier.
  */
 #define	OS_VECTOR_MIN	4
 #define	OS_VECTOR_BYTES	MIB(96)
