@@ -89,20 +89,14 @@ static struct arena_set arena_set;	/* of the automatic arenas */
 /*
  * A program that needs the pages after all faults them in again, at some
  * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
- * ends, a part of what is shed is allowed on top from then on: little of it
- * as long as no more is shed than a fifth of one processor pays for, most
- * beyond.
+ * ends, a part of what is shed is allowed on top from then on: a 128th of it
+ * as long as no more is shed than a quarter of one processor pays for, and
+ * from there twice the part for each eighth of a GiB, up to a quarter.
  */
 #define	ARENA_SHED_CHEAP	MIB(512)	/* a second */
-#define	ARENA_CREDIT(shed)	((shed) / 128)
-#define	ARENA_CREDIT_DEAR(shed)	((shed) / 4)
-
-/* What a set holds, in bytes. */
-struct arena_sums {
-	size_t	out;		/* handed out, to threads' caches too */
-	size_t	active;		/* in slabs and large blocks */
-	size_t	dirty;		/* free, with memory; large stocks too */
-};
+#define	ARENA_SHED_STEP		MIB(128)
+#define	ARENA_CREDIT_SHIFT(sum)	((sum) <= ARENA_SHED_CHEAP ? 7 :	\
+	7 - DSM_MIN(((sum) - ARENA_SHED_CHEAP) / ARENA_SHED_STEP, 5))
 
 static struct arena *
 arena_new(unsigned ind)
@@ -225,41 +219,65 @@ arena_collect(struct arena *a, uint64_t now)
 			bin_collect(&a->bins[c], now);
 }
 
-/* Pages of an arena's slabs and blocks, in bytes; *out of them handed out. */
+/* Pages of an arena's slabs and blocks, in bytes. */
 static size_t
-arena_active(const struct arena *a, size_t *out)
+arena_active(const struct arena *a)
 {
 	size_t bytes = load_rlx(&a->large.bytes);
-	const struct bin *b;
 	unsigned c;
 
-	*out = bytes;
-	for (c = 1; c < SIZE_NCLASSES; c++) {
-		b = &a->bins[c];
-		if (load_acq(&b->regions) == NULL)
-			continue;
-		bytes += (size_t)load_rlx(&b->curslabs) * slab_geom[c].bytes;
-		*out += bin_out(b);
-	}
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (load_acq(&a->bins[c].regions) != NULL)
+			bytes += (size_t)load_rlx(&a->bins[c].curslabs) *
+			    slab_geom[c].bytes;
 	return (bytes);
 }
 
-static void
-arena_sums(struct arena_sums *f)
+/* What is handed out of a set, to threads' caches too, in bytes. */
+static size_t
+set_out(void)
 {
 	struct arena *a;
-	size_t out;
+	size_t out = 0;
+	unsigned c, i;
+
+	for (i = 0; i < arena_auto; i++) {
+		if ((a = arena_get(i)) == NULL)
+			continue;
+		out += load_rlx(&a->large.bytes);
+		for (c = 1; c < SIZE_NCLASSES; c++)
+			if (load_acq(&a->bins[c].regions) != NULL)
+				out += bin_out(&a->bins[c]);
+	}
+	return (out);
+}
+
+/* A set's free pages that have memory, in bytes. */
+static size_t
+set_dirty(void)
+{
+
+	return ((load_rlx(&arena_set.regions.dirty) << os_page_shift) +
+	    load_rlx(&arena_set.pool.dirty));
+}
+
+/* The same with large blocks in stock; *active: all others of its pages that
+ * are taken. */
+static size_t
+set_pages(size_t *active)
+{
+	size_t direct = 0, stock = 0, used;
+	struct arena *a;
 	unsigned i;
 
-	f->out = f->active = 0;
-	f->dirty = (load_rlx(&arena_set.regions.dirty) << os_page_shift) +
-	    load_rlx(&arena_set.pool.dirty);
 	for (i = 0; i < arena_auto; i++)
 		if ((a = arena_get(i)) != NULL) {
-			f->active += arena_active(a, &out);
-			f->out += out;
-			f->dirty += load_rlx(&a->large.stock_bytes);
+			direct += load_rlx(&a->large.direct);
+			stock += load_rlx(&a->large.stock_bytes);
 		}
+	used = (load_rlx(&arena_set.regions.used) << os_page_shift) + direct;
+	*active = used - DSM_MIN(stock, used);
+	return (set_dirty() + stock);
 }
 
 /* Give back free slabs and free pages of sparse ones, where there may be
@@ -288,8 +306,7 @@ credit_add(struct arena_credit *c, size_t shed, uint64_t now)
 		sum = shed;
 	}
 	store_rlx(&c->shed, sum);
-	(void)add_rlx(&c->bytes, sum <= ARENA_SHED_CHEAP ?
-	    ARENA_CREDIT(shed) : ARENA_CREDIT_DEAR(shed));
+	(void)add_rlx(&c->bytes, shed >> ARENA_CREDIT_SHIFT(sum));
 }
 
 static void
@@ -304,11 +321,9 @@ credit_fade(struct arena_credit *c)
 static void
 set_fade(void)
 {
-	struct arena_sums f;
-	size_t peak = load_rlx(&arena_set.peak);
+	size_t out = set_out(), peak = load_rlx(&arena_set.peak);
 
-	arena_sums(&f);
-	store_rlx(&arena_set.peak, f.out + (peak - DSM_MIN(peak, f.out)) / 2);
+	store_rlx(&arena_set.peak, out + (peak - DSM_MIN(peak, out)) / 2);
 	credit_fade(&arena_set.grown);
 	credit_fade(&arena_set.capped);
 }
@@ -346,8 +361,7 @@ set_owes(void)
 	struct arena *a;
 	unsigned i;
 
-	if (load_rlx(&arena_set.regions.dirty) != 0 ||
-	    load_rlx(&arena_set.pool.dirty) != 0)
+	if (set_dirty() != 0)
 		return (true);
 	for (i = 0; i < arena_auto; i++)
 		if ((a = arena_get(i)) != NULL && load_rlx(&a->large.nstock))
@@ -397,28 +411,26 @@ set_shed(size_t excess)
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
  * much as is active, since a program whose large blocks come and go is about
  * to ask for the same again (with a quarter of what is active, tensors and
- * blocks to 64 MiB took two to three times the page faults).  Adding up what
- * is active takes a while, so while there is room the next look is an eighth
- * of dirty_max later; and so it is where nothing may go, or nothing can, being
- * locked in memory.  A program whose use swings by more than that many times
- * a second, and is given the same pages again, earns a higher cap as growth
- * does.
+ * blocks to 64 MiB took two to three times the page faults).  While there is
+ * room the next look is an eighth of dirty_max later; and so it is where
+ * nothing may go, or nothing can, being locked in memory.  A program whose
+ * use swings by more than that many times a second, and is given the same
+ * pages again, earns a higher cap as growth does.
  */
 static void
 set_cap(void)
 {
-	struct arena_sums f;
-	size_t cap, look, shed;
+	size_t active, cap, dirty, look, shed;
 
-	arena_sums(&f);
-	cap = conf.dirty_max + f.active + load_rlx(&arena_set.capped.bytes);
-	if (f.dirty > cap && load_rlx(&arena_set.decay.ms) >= 0) {
-		shed = set_shed(f.dirty - cap + cap / 8);
-		f.dirty -= DSM_MIN(f.dirty, shed);
+	dirty = set_pages(&active);
+	cap = conf.dirty_max + active + load_rlx(&arena_set.capped.bytes);
+	if (dirty > cap && load_rlx(&arena_set.decay.ms) >= 0) {
+		shed = set_shed(dirty - cap + cap / 8);
+		dirty -= DSM_MIN(dirty, shed);
 		credit_add(&arena_set.capped, shed, load_rlx(&decay_clock));
 	}
-	look = f.dirty + conf.dirty_max / 8;
-	if (f.dirty <= cap)
+	look = dirty + conf.dirty_max / 8;
+	if (dirty <= cap)
 		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
 	store_rlx(&arena_set.look, look);
 }
@@ -434,8 +446,7 @@ void DSM_COLD
 arena_grown_slow(struct arena *a)
 {
 	uint64_t now = load_rlx(&decay_clock);
-	size_t allowed, excess, pause, peak, shed;
-	struct arena_sums f;
+	size_t active, allowed, dirty, excess, pause, peak, shed;
 	unsigned i;
 
 	store_rlx(&a->set->regions.fresh, 0);
@@ -445,13 +456,14 @@ arena_grown_slow(struct arena *a)
 	}
 	if (load_rlx(&arena_set.decay.ms) < 0)
 		return;
-	arena_sums(&f);
-	peak = DSM_MAX(load_rlx(&arena_set.peak), f.out);
+	peak = set_out();
+	peak = DSM_MAX(load_rlx(&arena_set.peak), peak);
 	store_rlx(&arena_set.peak, peak);
 	allowed = ARENA_ALLOWED(peak) + load_rlx(&arena_set.grown.bytes);
-	if (f.active + f.dirty <= allowed)
+	dirty = set_pages(&active);
+	if (active + dirty <= allowed)
 		return;
-	excess = f.active + f.dirty - allowed + ARENA_MARGIN(peak);
+	excess = active + dirty - allowed + ARENA_MARGIN(peak);
 	if ((shed = set_shed(excess)) < excess) {
 		for (i = 0; i < arena_auto && shed < excess; i++)
 			if ((a = arena_get(i)) != NULL)
@@ -467,10 +479,8 @@ arena_grown_slow(struct arena *a)
 void
 arena_freed(struct arena *a, uint64_t now)
 {
-	size_t dirty;
+	size_t dirty = set_dirty();
 
-	dirty = (load_rlx(&arena_set.regions.dirty) << os_page_shift) +
-	    load_rlx(&arena_set.pool.dirty);
 	if (unlikely(load_rlx(&arena_set.decay.next) == DECAY_NEVER) &&
 	    (dirty != 0 || load_rlx(&a->large.nstock) != 0))
 		decay_arm(&arena_set.decay, now);
@@ -550,10 +560,9 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 static void
 arena_stats_add(struct arena *a, struct stats_arena *st)
 {
-	size_t active, out;
+	size_t active = arena_active(a);
 	unsigned c;
 
-	active = arena_active(a, &out);
 	st->mapped += active;
 	st->active += active;
 	st->large += load_rlx(&a->large.bytes);
@@ -572,13 +581,12 @@ set_stats_add(struct stats_arena *st)
 {
 	const struct regions *rs = &arena_set.regions;
 	const struct pool *pl = &arena_set.pool;
-	size_t mapped = load_rlx(&pl->mapped);
-	struct arena_sums f;
+	size_t active, dirty, mapped = load_rlx(&pl->mapped);
 
-	arena_sums(&f);
-	st->mapped += mapped - DSM_MIN(f.active, mapped);
-	st->dirty += f.dirty;
-	st->retained += mapped - DSM_MIN(f.active + f.dirty, mapped);
+	dirty = set_pages(&active);
+	st->mapped += mapped - DSM_MIN(active, mapped);
+	st->dirty += dirty;
+	st->retained += mapped - DSM_MIN(active + dirty, mapped);
 	st->npurge += load_rlx(&rs->npurge) + load_rlx(&pl->npurge);
 	st->purged += load_rlx(&rs->purged) + load_rlx(&pl->purged);
 }
