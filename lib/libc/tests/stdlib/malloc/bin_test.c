@@ -11,7 +11,6 @@
 #include "dsm_map.h"
 #include "unit_test_subr.h"
 
-#define	IND	17
 #define	CLASS	5		/* 64 bytes */
 #define	MAXV	8192
 
@@ -27,12 +26,9 @@ setup(unsigned int class)
 {
 	unsigned int i;
 
-	fake_init(&fake, IND);
-	memset(&pool, 0, sizeof(pool));
-	memset(&regions, 0, sizeof(regions));
+	fake_init(&fake);
+	fresh_regions(&regions, &pool, &fake.hooks, IND);
 	memset(bins, 0, sizeof(bins));
-	pool_init(&pool, &fake.hooks, IND);
-	regions_init(&regions, &pool);
 	for (i = 0; i < nitems(bins); i++) {
 		threads[i] = 1;
 		bin_init(&bins[i], &regions, class, ARENA_TAG(class),

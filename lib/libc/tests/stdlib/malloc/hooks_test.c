@@ -7,8 +7,6 @@
 
 #include "unit_test_subr.h"
 
-#define	IND	17
-
 /* A hook set of no more than alloc, and what that answers. */
 static struct {
 	bool	zero;
@@ -59,7 +57,7 @@ ATF_TC_BODY(alloc, tc)
 	char *p;
 
 	size = 4 * os_page;
-	fake_init(&f, IND);
+	fake_init(&f);
 	f.hooks.alloc = dirty_alloc;
 	answer.zero = false;
 	answer.commit = true;
@@ -101,7 +99,7 @@ ATF_TC_BODY(purge, tc)
 	unsigned int i, n;
 	char *p;
 
-	fake_init(&f, IND);
+	fake_init(&f);
 	p = hooks_alloc(&f.hooks, nitems(r) * os_page, os_page, IND);
 	ATF_REQUIRE(p != NULL);
 	for (i = 0; i < nitems(r); i++) {
@@ -132,7 +130,7 @@ ATF_TC_BODY(others, tc)
 	struct fake f;
 	char *p;
 
-	fake_init(&f, IND);
+	fake_init(&f);
 	p = hooks_alloc(&f.hooks, 3 * os_page, os_page, IND);
 	ATF_REQUIRE(p != NULL);
 	ATF_CHECK(hooks_split(&f.hooks, p, os_page, 2 * os_page, IND));

@@ -8,8 +8,6 @@
 #include "dsm_map.h"
 #include "unit_test_subr.h"
 
-#define	IND	17
-
 static struct fake	fake;
 static struct pool	pool;
 static struct regions	regions;
@@ -20,11 +18,8 @@ static void
 setup(struct hooks *hooks, unsigned int ind)
 {
 
-	memset(&pool, 0, sizeof(pool));
-	memset(&regions, 0, sizeof(regions));
+	fresh_regions(&regions, &pool, hooks, ind);
 	memset(&large, 0, sizeof(large));
-	pool_init(&pool, hooks, ind);
-	regions_init(&regions, &pool);
 	large_init(&large, &regions);
 }
 
@@ -32,7 +27,7 @@ static void
 setup_fake(void)
 {
 
-	fake_init(&fake, IND);
+	fake_init(&fake);
 	setup(&fake.hooks, IND);
 }
 

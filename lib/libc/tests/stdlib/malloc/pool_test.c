@@ -8,7 +8,6 @@
 #include "dsm_pool.h"
 #include "unit_test_subr.h"
 
-#define	IND	17
 #define	UNIT	MIB(1)		/* the first growth */
 
 static struct fake	fake;
@@ -20,9 +19,8 @@ static void
 setup(void)
 {
 
-	fake_init(&fake, IND);
-	memset(&pool, 0, sizeof(pool));
-	pool_init(&pool, &fake.hooks, IND);
+	fake_init(&fake);
+	fresh_pool(&pool, &fake.hooks, IND);
 }
 
 static char *
@@ -238,8 +236,7 @@ ATF_TC_BODY(extend, tc)
 	/* Blocks of a program's own hooks stay where and what they are. */
 	ATF_CHECK(!pool_extend(&pool, p, os_page, os_page, &dirt));
 
-	memset(&pool, 0, sizeof(pool));
-	pool_init(&pool, &hooks_default, 0);
+	fresh_pool(&pool, &hooks_default, 0);
 	p = take(os_page);
 	ATF_CHECK(!pool_extend(&pool, p, os_page, UNIT, &dirt));
 	ATF_CHECK(pool_extend(&pool, p, os_page, 2 * os_page, &dirt));

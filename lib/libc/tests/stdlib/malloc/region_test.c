@@ -8,8 +8,6 @@
 #include "dsm_region.h"
 #include "unit_test_subr.h"
 
-#define	IND	17
-
 static struct fake	fake;
 static struct pool	pool;
 static struct regions	regions;
@@ -27,11 +25,8 @@ static void
 setup(void)
 {
 
-	fake_init(&fake, IND);
-	memset(&pool, 0, sizeof(pool));
-	memset(&regions, 0, sizeof(regions));
-	pool_init(&pool, &fake.hooks, IND);
-	regions_init(&regions, &pool);
+	fake_init(&fake);
+	fresh_regions(&regions, &pool, &fake.hooks, IND);
 }
 
 static bool

@@ -8,7 +8,6 @@
 #include "dsm_slab.h"
 #include "unit_test_subr.h"
 
-#define	IND	17
 #define	TAG	480
 #define	MAXSLOTS 8192
 
@@ -22,11 +21,8 @@ static void
 setup(void)
 {
 
-	fake_init(&fake, IND);
-	memset(&pool, 0, sizeof(pool));
-	memset(&regions, 0, sizeof(regions));
-	pool_init(&pool, &fake.hooks, IND);
-	regions_init(&regions, &pool);
+	fake_init(&fake);
+	fresh_regions(&regions, &pool, &fake.hooks, IND);
 }
 
 static struct slab *

@@ -43,6 +43,8 @@ set_page(unsigned int shift)
 	slab_boot();
 }
 
+#define	IND	17		/* the arena that the parts are told to be of */
+
 /*
  * Hooks over the system's memory that count, and refuse when told to.
  */
@@ -50,7 +52,6 @@ struct fake {
 	struct hooks	 hooks;		/* first: the hooks get its address */
 	size_t		 max;		/* alloc refuses more than this */
 	size_t		 mapped;
-	unsigned int	 ind;		/* what the hooks must be told */
 	unsigned int	 nalloc;
 	unsigned int	 ndalloc;
 	unsigned int	 purges;	/* ranges purged */
@@ -66,7 +67,7 @@ fake_of(struct hooks *h, unsigned int ind)
 	struct fake *f;
 
 	f = (struct fake *)(void *)h;
-	if (f->ind != ind)
+	if (ind != IND)
 		f->wrong = true;
 	return (f);
 }
@@ -151,7 +152,7 @@ fake_merge(struct hooks *h, void *a, size_t alen, void *b, size_t blen,
 }
 
 static inline void
-fake_init(struct fake *f, unsigned int ind)
+fake_init(struct fake *f)
 {
 
 	memset(f, 0, sizeof(*f));
@@ -161,8 +162,26 @@ fake_init(struct fake *f, unsigned int ind)
 	f->hooks.split = fake_split;
 	f->hooks.merge = fake_merge;
 	f->max = SIZE_MAX;
-	f->ind = ind;
 	f->purge_left = UINT32_MAX;
+}
+
+/* Pools and regions that a test has had before begin as new. */
+static inline void
+fresh_pool(struct pool *p, struct hooks *h, unsigned int ind)
+{
+
+	memset(p, 0, sizeof(*p));
+	pool_init(p, h, ind);
+}
+
+static inline void
+fresh_regions(struct regions *r, struct pool *p, struct hooks *h,
+    unsigned int ind)
+{
+
+	fresh_pool(p, h, ind);
+	memset(r, 0, sizeof(*r));
+	regions_init(r, p);
 }
 
 /* From here on the system maps nothing more. */
