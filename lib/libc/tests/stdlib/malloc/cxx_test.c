@@ -189,7 +189,6 @@ ATF_TC_HEAD(throw_without_library, tc)
 ATF_TC_BODY(throw_without_library, tc)
 {
 	char buf[4096];
-	ssize_t n;
 	size_t i, len;
 	int fds[2], status;
 	pid_t pid;
@@ -198,8 +197,7 @@ ATF_TC_BODY(throw_without_library, tc)
 		if (news[i].extra != NONE && news[i].extra != ALIGN)
 			continue;
 		ATF_REQUIRE_EQ(0, pipe(fds));
-		pid = fork();
-		ATF_REQUIRE(pid != -1);
+		pid = fork_child(30);
 		if (pid == 0) {
 			(void)dup2(fds[1], STDERR_FILENO);
 			(void)signal(SIGABRT, SIG_DFL);
@@ -208,11 +206,7 @@ ATF_TC_BODY(throw_without_library, tc)
 			_exit(0);
 		}
 		(void)close(fds[1]);
-		len = 0;
-		while (len < sizeof(buf) &&
-		    (n = read(fds[0], buf + len, sizeof(buf) - len)) > 0)
-			len += (size_t)n;
-		(void)close(fds[0]);
+		len = read_all(fds[0], buf, sizeof(buf));
 		status = wait_for(pid, 30);
 		ATF_CHECK_MSG(WIFSIGNALED(status) &&
 		    WTERMSIG(status) == SIGABRT, "%s: status %#x",

@@ -262,11 +262,8 @@ in_child(void (*fn)(unsigned int), unsigned int arg, const char *what)
 	int status;
 	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
-		(void)alarm(60);
 		fn(arg);
 		_exit(0);
 	}
@@ -302,8 +299,7 @@ count(void)
 	pid_t pid;
 
 	ATF_REQUIRE(pipe(fds) == 0);
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
 		never(0, false, 0);
 		scenario();
@@ -328,6 +324,18 @@ begin(void)
 		atf_tc_skip("no seccomp filters here");
 }
 
+/* fn for every call that there is to fail. */
+static void
+for_each_call(void (*fn)(unsigned int), const char *what)
+{
+	unsigned int i, n;
+
+	begin();
+	n = count();
+	for (i = 1; i <= n; i++)
+		in_child(fn, i, what);
+}
+
 ATF_TC(any_one);
 ATF_TC_HEAD(any_one, tc)
 {
@@ -337,12 +345,8 @@ ATF_TC_HEAD(any_one, tc)
 }
 ATF_TC_BODY(any_one, tc)
 {
-	unsigned int i, n;
 
-	begin();
-	n = count();
-	for (i = 1; i <= n; i++)
-		in_child(one, i, "with call");
+	for_each_call(one, "with call");
 }
 
 ATF_TC(from_one_on);
@@ -354,12 +358,8 @@ ATF_TC_HEAD(from_one_on, tc)
 }
 ATF_TC_BODY(from_one_on, tc)
 {
-	unsigned int i, n;
 
-	begin();
-	n = count();
-	for (i = 1; i <= n; i++)
-		in_child(from, i, "from call");
+	for_each_call(from, "from call");
 }
 
 /* Address space that is lost is lost for good; memory must not be. */
@@ -510,8 +510,7 @@ ATF_TC_BODY(first, tc)
 
 	(void)snprintf(path, sizeof(path), "%s/h_first",
 	    atf_tc_get_config_var(tc, "srcdir"));
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
 		(void)execl(path, path, (char *)NULL);
 		_exit(127);

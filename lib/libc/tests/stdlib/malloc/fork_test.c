@@ -439,8 +439,7 @@ ATF_TC_BODY(flat, tc)
 	int status;
 	pid_t pid;
 
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(100);
 	if (pid == 0)
 		descend(100);
 	status = wait_for(pid, 100);

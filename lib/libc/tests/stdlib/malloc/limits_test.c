@@ -26,13 +26,9 @@ in_child(int (*fn)(void))
 	int status;
 	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
-	if (pid == 0) {
-		(void)alarm(100);
+	pid = fork_child(100);
+	if (pid == 0)
 		_exit(fn());
-	}
 	status = wait_for(pid, 100);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		atf_tc_skip("cannot be had here");

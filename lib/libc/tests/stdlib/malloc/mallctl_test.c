@@ -286,14 +286,12 @@ ATF_TC_HEAD(message_default, tc)
 ATF_TC_BODY(message_default, tc)
 {
 	char buf[65536];
-	ssize_t n;
 	size_t len;
 	int fds[2];
 	pid_t pid;
 
 	ATF_REQUIRE_EQ(0, pipe(fds));
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(20);
 	if (pid == 0) {
 		(void)dup2(fds[1], STDERR_FILENO);
 		(void)close(fds[0]);
@@ -302,11 +300,7 @@ ATF_TC_BODY(message_default, tc)
 		_exit(0);
 	}
 	(void)close(fds[1]);
-	len = 0;
-	while (len < sizeof(buf) &&
-	    (n = read(fds[0], buf + len, sizeof(buf) - len)) > 0)
-		len += (size_t)n;
-	(void)close(fds[0]);
+	len = read_all(fds[0], buf, sizeof(buf));
 	ATF_CHECK_EQ(0, wait_for(pid, 20));
 	ATF_CHECK(len > 100);
 }

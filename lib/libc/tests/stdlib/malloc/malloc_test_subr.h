@@ -14,6 +14,7 @@
 #include <atf-c.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,6 +117,20 @@ maxrss(void)
 	return (ru.ru_maxrss);
 }
 
+/* Fork; the child has so many seconds, then it dies by SIGALRM. */
+static inline pid_t
+fork_child(unsigned int seconds)
+{
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	ATF_REQUIRE(pid != -1);
+	if (pid == 0)
+		(void)alarm(seconds);
+	return (pid);
+}
+
 /* Wait for a child; at most seconds, then it is killed and the case fails. */
 static inline int
 wait_for(pid_t pid, unsigned int seconds)
@@ -134,6 +149,21 @@ wait_for(pid_t pid, unsigned int seconds)
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);
 	atf_tc_fail("the child hangs");
+}
+
+/* All that comes from fd, as a string; what does not fit is left out. */
+static inline size_t
+read_all(int fd, char *buf, size_t size)
+{
+	size_t len;
+	ssize_t n;
+
+	len = 0;
+	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	buf[len] = '\0';
+	(void)close(fd);
+	return (len);
 }
 
 #endif /* !_MALLOC_TEST_SUBR_H_ */

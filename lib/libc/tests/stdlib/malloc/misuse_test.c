@@ -28,19 +28,14 @@ static void
 expect_abort(void (*fn)(void), const char *what)
 {
 	char addr[32], buf[16384], *nl;
-	FILE *f;
-	size_t len;
 	void *p;
 	ssize_t n;
 	int fds[2], ptrs[2], status;
 	pid_t pid;
 
 	ATF_REQUIRE(pipe(fds) == 0 && pipe(ptrs) == 0);
-	fflush(NULL);
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
-		(void)alarm(60);
 		(void)signal(SIGABRT, SIG_DFL);
 		(void)dup2(fds[1], STDERR_FILENO);
 		(void)close(fds[0]);
@@ -51,11 +46,7 @@ expect_abort(void (*fn)(void), const char *what)
 	}
 	(void)close(fds[1]);
 	(void)close(ptrs[1]);
-	f = fdopen(fds[0], "r");
-	ATF_REQUIRE(f != NULL);
-	len = fread(buf, 1, sizeof(buf) - 1, f);
-	buf[len] = '\0';
-	(void)fclose(f);
+	(void)read_all(fds[0], buf, sizeof(buf));
 	n = read(ptrs[0], &p, sizeof(p));
 	(void)close(ptrs[0]);
 	status = wait_for(pid, 60);
@@ -419,7 +410,19 @@ aligned_sized_larger(void)
 	free_aligned_sized(hidep(p), 64, hide(100000));
 }
 
-#define	ABORTS(fn, text)						\
+/* Some misuse only a build with assertions looks for. */
+static bool
+debugging(void)
+{
+	bool debug;
+	size_t len;
+
+	len = sizeof(debug);
+	ATF_REQUIRE_EQ(0, mallctl("config.debug", &debug, &len, NULL, 0));
+	return (debug);
+}
+
+#define	ABORTS_IF(looked_for, fn, text)					\
 ATF_TC(fn);								\
 ATF_TC_HEAD(fn, tc)							\
 {									\
@@ -428,8 +431,12 @@ ATF_TC_HEAD(fn, tc)							\
 }									\
 ATF_TC_BODY(fn, tc)							\
 {									\
+	if (!(looked_for))						\
+		atf_tc_skip("a production build does not look");	\
 	expect_abort(fn, #fn);						\
 }
+
+#define	ABORTS(fn, text)	ABORTS_IF(true, fn, text)
 
 ABORTS(free_stack, "Freeing memory on the stack")
 ABORTS(free_static, "Freeing static memory")
@@ -457,34 +464,10 @@ ABORTS(sized_large_as_small, "A sized free of a large block as a small one")
 ABORTS(sized_large_as_larger, "A sized free with more than the block has")
 ABORTS(sized_stack, "A sized free of memory on the stack")
 
-/* Those that only a build with assertions looks for. */
-static bool
-debugging(void)
-{
-	bool debug;
-	size_t len;
-
-	len = sizeof(debug);
-	ATF_REQUIRE_EQ(0, mallctl("config.debug", &debug, &len, NULL, 0));
-	return (debug);
-}
-
-#define	ABORTS_DEBUG(fn, text)						\
-ATF_TC(fn);								\
-ATF_TC_HEAD(fn, tc)							\
-{									\
-	atf_tc_set_md_var(tc, "descr", text " aborts with a message");	\
-	atf_tc_set_md_var(tc, "timeout", "120");			\
-}									\
-ATF_TC_BODY(fn, tc)							\
-{									\
-	if (!debugging())						\
-		atf_tc_skip("a production build does not look");	\
-	expect_abort(fn, #fn);						\
-}
-
-ABORTS_DEBUG(aligned_sized_misaligned, "An aligned free of what is not")
-ABORTS_DEBUG(aligned_sized_larger, "An aligned free with too large a size")
+ABORTS_IF(debugging(), aligned_sized_misaligned,
+    "An aligned free of what is not")
+ABORTS_IF(debugging(), aligned_sized_larger,
+    "An aligned free with too large a size")
 
 ATF_TP_ADD_TCS(tp)
 {

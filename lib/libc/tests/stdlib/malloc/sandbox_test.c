@@ -119,10 +119,8 @@ sandboxed(const int *allowed, uint32_t answer, bool (*fn)(unsigned int))
 	int status;
 	pid_t pid;
 
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
-		(void)alarm(60);
 		/* Some of malloc is in use before. */
 		free(hidep(malloc(100)));
 		if (!enter(allowed, answer))

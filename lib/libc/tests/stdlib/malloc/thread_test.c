@@ -459,8 +459,7 @@ ATF_TC_BODY(exit_handlers, tc)
 	pid_t pid;
 
 	for (i = 0; i < 50; i++) {
-		pid = fork();
-		ATF_REQUIRE(pid != -1);
+		pid = fork_child(30);
 		if (pid == 0) {
 			for (j = 0; j < 20; j++)
 				if (atexit(at_exit) != 0)
@@ -508,8 +507,7 @@ ATF_TC_BODY(exit_from_thread, tc)
 	int status;
 	pid_t pid;
 
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(30);
 	if (pid == 0) {
 		me = pthread_self();
 		free(malloc(1000));

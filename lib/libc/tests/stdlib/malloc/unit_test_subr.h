@@ -13,8 +13,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include <stdio.h>
-
 #include "dsm_base.h"
 #include "dsm_hooks.h"
 #include "dsm_init.h"
@@ -244,28 +242,20 @@ expect_death(void (*fn)(void *), void *arg, const char *word1,
     const char *word2)
 {
 	char buf[16384], *p;
-	size_t len;
-	ssize_t n;
 	int fds[2], status;
 	pid_t pid;
 
 	ATF_REQUIRE(pipe(fds) == 0);
-	pid = fork();
-	ATF_REQUIRE(pid != -1);
+	pid = fork_child(60);
 	if (pid == 0) {
 		(void)signal(SIGABRT, SIG_DFL);
-		(void)alarm(60);
 		(void)dup2(fds[1], STDERR_FILENO);
 		(void)close(fds[0]);
 		fn(arg);
 		_exit(0);
 	}
 	(void)close(fds[1]);
-	len = 0;
-	while ((n = read(fds[0], buf + len, sizeof(buf) - 1 - len)) > 0)
-		len += (size_t)n;
-	buf[len] = '\0';
-	(void)close(fds[0]);
+	(void)read_all(fds[0], buf, sizeof(buf));
 	status = wait_for(pid, 60);
 	ATF_CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
 	    "no abort: status %#x, \"%s\", expected \"%s\"", status, buf,
