@@ -73,6 +73,31 @@ announce(void *p)
 		_exit(99);
 }
 
+static void
+misfree(void *p)
+{
+
+	announce(p);
+	free(hidep(p));
+}
+
+static void
+free_twice(void *p)
+{
+
+	announce(p);
+	free(p);
+	free(hidep(p));
+}
+
+/* A properly aligned address in an array. */
+static void *
+inside(char mem[256])
+{
+
+	return (hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63)));
+}
+
 /* Many blocks of a size, so that what the cache holds is flushed. */
 static void
 flush(size_t size)
@@ -90,37 +115,29 @@ static void
 free_stack(void)
 {
 	char mem[256];
-	void *p;
 
-	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
-	announce(p);
-	free(p);
+	misfree(inside(mem));
 }
 
 static void
 free_static(void)
 {
 
-	announce(staticmem);
-	free(hidep(staticmem));
+	misfree(staticmem);
 }
 
 static void
 free_function(void)
 {
-	void *p;
 
-	p = (void *)((uintptr_t)free_function & ~(uintptr_t)15);
-	announce(p);
-	free(hidep(p));
+	misfree((void *)((uintptr_t)free_function & ~(uintptr_t)15));
 }
 
 static void
 free_low(void)
 {
 
-	announce((void *)(uintptr_t)0x10);
-	free(hidep((void *)(uintptr_t)0x10));
+	misfree((void *)(uintptr_t)0x10);
 }
 
 static void
@@ -130,8 +147,7 @@ free_mapped(void)
 
 	p = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANON, -1, 0);
-	announce(p + 4096);
-	free(hidep(p + 4096));
+	misfree(p + 4096);
 }
 
 static void
@@ -142,8 +158,7 @@ free_unmapped(void)
 	p = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANON, -1, 0);
 	(void)munmap(p, 1 << 16);
-	announce(p);
-	free(hidep(p));
+	misfree(p);
 }
 
 static void
@@ -152,8 +167,7 @@ free_large_interior(void)
 	char *p;
 
 	p = malloc(1 << 20);
-	announce(p + 4096);
-	free(hidep(p + 4096));
+	misfree(p + 4096);
 }
 
 static void
@@ -162,30 +176,21 @@ free_large_unaligned(void)
 	char *p;
 
 	p = malloc(1 << 20);
-	announce(p + 16);
-	free(hidep(p + 16));
+	misfree(p + 16);
 }
 
 static void
 free_large_twice(void)
 {
-	void *p;
 
-	p = malloc(1 << 20);
-	announce(p);
-	free(p);
-	free(hidep(p));
+	free_twice(malloc(1 << 20));
 }
 
 static void
 free_huge_twice(void)
 {
-	void *p;
 
-	p = malloc(64 << 20);
-	announce(p);
-	free(p);
-	free(hidep(p));
+	free_twice(malloc(64 << 20));
 }
 
 static void
@@ -206,7 +211,7 @@ realloc_stack(void)
 	char mem[256];
 	void *p;
 
-	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
+	p = inside(mem);
 	announce(p);
 	p = realloc(p, 1000);
 	free(hidep(p));
@@ -215,12 +220,8 @@ realloc_stack(void)
 static void
 free_small_twice(void)
 {
-	void *p;
 
-	p = malloc(64);
-	announce(p);
-	free(p);
-	free(hidep(p));
+	free_twice(malloc(64));
 	flush(64);
 	flush(64);
 }
@@ -228,12 +229,8 @@ free_small_twice(void)
 static void
 free_medium_twice(void)
 {
-	void *p;
 
-	p = malloc(8192);
-	announce(p);
-	free(p);
-	free(hidep(p));
+	free_twice(malloc(8192));
 	flush(8192);
 }
 
@@ -268,8 +265,7 @@ free_small_interior(void)
 	char *p;
 
 	p = malloc(256);
-	announce(p + 16);
-	free(hidep(p + 16));
+	misfree(p + 16);
 	flush(256);
 	flush(256);
 }
@@ -304,9 +300,7 @@ free_past_end(void)
 	char *p;
 
 	p = malloc(1 << 20);
-	p += malloc_usable_size(p);
-	announce(p);
-	free(hidep(p));
+	misfree(p + malloc_usable_size(p));
 }
 
 static void
@@ -315,7 +309,7 @@ usable_of_stack(void)
 	char mem[256];
 	void *p;
 
-	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
+	p = inside(mem);
 	announce(p);
 	_exit((int)(malloc_usable_size(p) & 1));
 }
@@ -383,7 +377,7 @@ sized_stack(void)
 	char mem[256];
 	void *p;
 
-	p = hidep((void *)(((uintptr_t)mem + 63) & ~(uintptr_t)63));
+	p = inside(mem);
 	announce(p);
 	lie(p, 48);
 }
