@@ -344,13 +344,124 @@ pick_kind(uint64_t *rng)
 	return (k);
 }
 
+/* As an array of up to 16 elements. */
+static void *
+alloc_array(struct block *b, uint64_t *rng)
+{
+	size_t n, size;
+
+	n = (size_t)1 << (rnd(rng) % 5);
+	size = b->b_size / n;
+	b->b_size = size * n;
+	return (b->b_kind == K_CALLOC ? calloc(n, size) :
+	    p_reallocarray(NULL, size, n));
+}
+
+static void *
+alloc_aligned(struct block *b, uint64_t *rng)
+{
+	void *p;
+	int error;
+
+	b->b_align = pick_align(rng);
+	switch (b->b_kind) {
+	case K_POSIX_MEMALIGN:
+		error = posix_memalign(&p, b->b_align, b->b_size);
+		if (error == 0)
+			return (p);
+		errno = error;
+		return (NULL);
+	case K_ALIGNED_ALLOC:
+		/* Strict ones want a multiple. */
+		b->b_size = (b->b_size + b->b_align - 1) & ~(b->b_align - 1);
+		return (aligned_alloc(b->b_align, b->b_size));
+	case K_MEMALIGN:
+		return (p_memalign(b->b_align, b->b_size));
+	default:
+		return (p_newaligned(b->b_size, b->b_align));
+	}
+}
+
+static void *
+alloc_page_aligned(struct block *b)
+{
+
+	b->b_align = (size_t)getpagesize();
+	if (b->b_kind == K_VALLOC)
+		return (p_valloc(b->b_size));
+	b->b_size = (b->b_size + b->b_align - 1) & ~(b->b_align - 1);
+	return (p_pvalloc(b->b_size));
+}
+
+/* Allocate by the block's kind, which may change its size, too. */
+static void *
+allocate(struct block *b, uint64_t *rng)
+{
+	static const char nothrow;
+
+	switch (b->b_kind) {
+	case K_CALLOC:
+	case K_REALLOCARRAY:
+		return (alloc_array(b, rng));
+	case K_POSIX_MEMALIGN:
+	case K_ALIGNED_ALLOC:
+	case K_MEMALIGN:
+	case K_NEWALIGNED:
+		return (alloc_aligned(b, rng));
+	case K_VALLOC:
+	case K_PVALLOC:
+		return (alloc_page_aligned(b));
+	case K_REALLOC:
+		return (realloc(NULL, b->b_size));
+	case K_REALLOCF:
+		return (p_reallocf(NULL, b->b_size));
+	case K_NEW:
+		return (p_new(b->b_size));
+	case K_NEWARRAY:
+		return (p_newarray(b->b_size));
+	case K_NEWNOTHROW:
+		return (p_newnothrow(b->b_size, &nothrow));
+	default:
+		return (malloc(b->b_size));
+	}
+}
+
+/* What a new block must be before anything is written to it. */
+static void
+check_new(const struct block *b)
+{
+	size_t align, i;
+
+	align = b->b_align;
+	if (align < 16)
+		align = b->b_size >= 16 ? 16 : 8;
+	if (((uintptr_t)b->b_ptr & (align - 1)) != 0)
+		die("misaligned", b);
+	if (b->b_kind != K_CALLOC)
+		return;
+	for (i = 0; i < b->b_size; i += i + 1024 < b->b_size &&
+	    b->b_size > 65536 ? 61 : 1)
+		if (b->b_ptr[i] != 0)
+			die("calloc not zero", b);
+}
+
+/* Fill a block whose contents are free to change. */
+static void
+repaint(struct block *b)
+{
+	size_t usable;
+
+	usable = p_usable != NULL ? p_usable(b->b_ptr) : b->b_size;
+	if (usable < b->b_size)
+		die("usable size below the size", b);
+	/* Sized frees may say the size asked for only if that is all we use. */
+	b->b_fill = (b->b_id & 3) == 0 ? usable : b->b_size;
+	fill(b);
+}
+
 static bool
 obtain(struct block *b, uint64_t *rng)
 {
-	static const char nothrow;
-	void *p;
-	size_t i, usable, want;
-	int error;
 
 	memset(b, 0, sizeof(*b));
 	b->b_kind = pick_kind(rng);
@@ -358,72 +469,8 @@ obtain(struct block *b, uint64_t *rng)
 	if (mayfail && b->b_kind >= K_NEW)
 		b->b_kind = p_newnothrow != NULL ? K_NEWNOTHROW : K_MALLOC;
 	b->b_size = pick_size(rng);
-	p = NULL;
-	want = 0;
-	switch (b->b_kind) {
-	case K_MALLOC:
-		p = malloc(b->b_size);
-		break;
-	case K_CALLOC:
-		i = (size_t)1 << (rnd(rng) % 5);
-		p = calloc(i, b->b_size / i);
-		b->b_size = b->b_size / i * i;
-		break;
-	case K_REALLOC:
-		p = realloc(NULL, b->b_size);
-		break;
-	case K_REALLOCARRAY:
-		i = (size_t)1 << (rnd(rng) % 5);
-		p = p_reallocarray(NULL, b->b_size / i, i);
-		b->b_size = b->b_size / i * i;
-		break;
-	case K_REALLOCF:
-		p = p_reallocf(NULL, b->b_size);
-		break;
-	case K_POSIX_MEMALIGN:
-		b->b_align = pick_align(rng);
-		error = posix_memalign(&p, b->b_align, b->b_size);
-		if (error != 0) {
-			p = NULL;
-			errno = error;
-		}
-		break;
-	case K_ALIGNED_ALLOC:
-		b->b_align = pick_align(rng);
-		/* Strict ones want a multiple. */
-		b->b_size = (b->b_size + b->b_align - 1) & ~(b->b_align - 1);
-		p = aligned_alloc(b->b_align, b->b_size);
-		break;
-	case K_MEMALIGN:
-		b->b_align = pick_align(rng);
-		p = p_memalign(b->b_align, b->b_size);
-		break;
-	case K_VALLOC:
-		want = (size_t)getpagesize();
-		p = p_valloc(b->b_size);
-		break;
-	case K_PVALLOC:
-		want = (size_t)getpagesize();
-		b->b_size = (b->b_size + want - 1) & ~(want - 1);
-		p = p_pvalloc(b->b_size);
-		break;
-	case K_NEW:
-		p = p_new(b->b_size);
-		break;
-	case K_NEWARRAY:
-		p = p_newarray(b->b_size);
-		break;
-	case K_NEWNOTHROW:
-		p = p_newnothrow(b->b_size, &nothrow);
-		break;
-	case K_NEWALIGNED:
-		b->b_align = pick_align(rng);
-		p = p_newaligned(b->b_size, b->b_align);
-		break;
-	case K_NKINDS:
-		break;
-	}
-	if (p == NULL) {
+	b->b_ptr = allocate(b, rng);
+	if (b->b_ptr == NULL) {
 		if (!mayfail)
 			die("allocation failed", b);
 		if (errno != ENOMEM)
@@ -431,44 +478,19 @@ obtain(struct block *b, uint64_t *rng)
 		atomic_fetch_add(&nfailed, 1);
 		return (false);
 	}
-	b->b_ptr = p;
 	b->b_id = atomic_fetch_add(&nextid, 1);
-	if (want < b->b_align)
-		want = b->b_align;
-	if (want < 16)
-		want = b->b_size >= 16 ? 16 : 8;
-	if (((uintptr_t)p & (want - 1)) != 0)
-		die("misaligned", b);
-	usable = p_usable != NULL ? p_usable(p) : b->b_size;
-	if (usable < b->b_size)
-		die("usable size below the size", b);
-	if (b->b_kind == K_CALLOC) {
-		for (i = 0; i < b->b_size; i += i + 1024 < b->b_size &&
-		    b->b_size > 65536 ? 61 : 1)
-			if (b->b_ptr[i] != 0)
-				die("calloc not zero", b);
-	}
-	/* Sized frees may say the size asked for only if that is all we use. */
-	b->b_fill = (b->b_id & 3) == 0 ? usable : b->b_size;
-	fill(b);
+	check_new(b);
+	repaint(b);
 	atomic_fetch_add(&live, b->b_size);
 	return (true);
 }
 
+/* Free by one of the ways that the block's kind has. */
 static void
-dispose(struct block *b, uint64_t *rng, const char *what)
+release(const struct block *b, unsigned int how)
 {
 	static const char nothrow;
-	unsigned int how;
 
-	check(b, b->b_fill, what);
-	if (p_usable != NULL && p_usable(b->b_ptr) < b->b_fill)
-		die("usable size shrank", b);
-	atomic_fetch_sub(&live, b->b_size);
-	if (b->b_size >= 8)
-		memset(b->b_ptr, 0xd5, b->b_size < 256 ? b->b_size : 256);
-	how = (unsigned int)rnd(rng) & 3;
-	errno = 4711;
 	switch (b->b_kind) {
 	case K_NEW:
 		if (how == 0 && p_deletesized != NULL)
@@ -512,6 +534,22 @@ dispose(struct block *b, uint64_t *rng, const char *what)
 		free(b->b_ptr);
 		break;
 	}
+}
+
+static void
+dispose(struct block *b, uint64_t *rng, const char *what)
+{
+	unsigned int how;
+
+	check(b, b->b_fill, what);
+	if (p_usable != NULL && p_usable(b->b_ptr) < b->b_fill)
+		die("usable size shrank", b);
+	atomic_fetch_sub(&live, b->b_size);
+	if (b->b_size >= 8)
+		memset(b->b_ptr, 0xd5, b->b_size < 256 ? b->b_size : 256);
+	how = (unsigned int)rnd(rng) & 3;
+	errno = 4711;
+	release(b, how);
 	if (errno != 4711)
 		die("free changed errno", b);
 	b->b_ptr = NULL;
@@ -522,7 +560,6 @@ static void
 resize(struct block *b, uint64_t *rng)
 {
 	struct block old;
-	size_t usable;
 	void *p;
 
 	if (b->b_kind >= K_NEW) {
@@ -569,11 +606,7 @@ resize(struct block *b, uint64_t *rng)
 	b->b_align = 0;
 	b->b_kind = K_REALLOC;
 	b->b_id = atomic_fetch_add(&nextid, 1);
-	usable = p_usable != NULL ? p_usable(p) : b->b_size;
-	if (usable < b->b_size)
-		die("usable size below the size after realloc", b);
-	b->b_fill = (b->b_id & 3) == 0 ? usable : b->b_size;
-	fill(b);
+	repaint(b);
 }
 
 static struct slot *
@@ -1008,28 +1041,40 @@ restrict_memory(void)
 #endif
 }
 
-int
-main(int argc, char *argv[])
+static void
+choose_seed(void)
 {
 	struct timespec ts;
-	uint64_t ops;
-	unsigned int i;
-	int ch;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	seed = ((uint64_t)ts.tv_sec ^ (uint64_t)ts.tv_nsec << 16 ^
 	    (uint64_t)getpid() << 40) & 0x7fffffff;
+}
+
+/* The current option's argument. */
+static unsigned long long
+number(void)
+{
+
+	return (strtoull(optarg, NULL, 10));
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+	int ch;
+
 	while ((ch = getopt(argc, argv, "A:F:I:Llm:ns:t:T:")) != -1)
 		switch (ch) {
 		case 'A':
-			addrspace = (size_t)strtoul(optarg, NULL, 10) << 20;
+			addrspace = (size_t)number() << 20;
 			mayfail = true;
 			break;
 		case 'F':
-			forkms = (unsigned int)strtoul(optarg, NULL, 10);
+			forkms = (unsigned int)number();
 			break;
 		case 'I':
-			permille = (unsigned int)strtoul(optarg, NULL, 10);
+			permille = (unsigned int)number();
 			mayfail = true;
 			break;
 		case 'L':
@@ -1039,19 +1084,19 @@ main(int argc, char *argv[])
 			nolarge = true;
 			break;
 		case 'm':
-			maxlive = (size_t)strtoul(optarg, NULL, 10) << 20;
+			maxlive = (size_t)number() << 20;
 			break;
 		case 'n':
 			mayfail = true;
 			break;
 		case 's':
-			seed = strtoull(optarg, NULL, 10);
+			seed = number();
 			break;
 		case 't':
-			nthreads = (unsigned int)strtoul(optarg, NULL, 10);
+			nthreads = (unsigned int)number();
 			break;
 		case 'T':
-			seconds = (unsigned int)strtoul(optarg, NULL, 10);
+			seconds = (unsigned int)number();
 			break;
 		default:
 			usage();
@@ -1059,20 +1104,25 @@ main(int argc, char *argv[])
 	if (optind != argc || nthreads == 0 || nthreads > MAXTHREADS ||
 	    maxlive == 0)
 		usage();
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("stress: seed %llu, %u threads, %u seconds\n",
-	    (unsigned long long)seed, nthreads, seconds);
+}
+
+static void
+catch_signals(void)
+{
+
 	signal(SIGSEGV, crashed);
 	signal(SIGBUS, crashed);
 	signal(SIGABRT, crashed);
 	signal(SIGILL, crashed);
 	signal(SIGFPE, crashed);
-	resolve();
-	slots = zeroed(SLOTS * sizeof(*slots));
-	workers = zeroed(nthreads * sizeof(*workers));
-	restrict_memory();
-	run();
-	sweep();
+}
+
+static void
+report(void)
+{
+	uint64_t ops;
+	unsigned int i;
+
 	ops = 0;
 	for (i = 0; i < nthreads; i++)
 		ops += workers[i].w_ops;
@@ -1085,5 +1135,24 @@ main(int argc, char *argv[])
 		printf("stress: %llu of %llu system calls failed\n",
 		    (unsigned long long)ninjected, (unsigned long long)ncalls);
 #endif
+}
+
+int
+main(int argc, char *argv[])
+{
+
+	choose_seed();
+	parse_options(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("stress: seed %llu, %u threads, %u seconds\n",
+	    (unsigned long long)seed, nthreads, seconds);
+	catch_signals();
+	resolve();
+	slots = zeroed(SLOTS * sizeof(*slots));
+	workers = zeroed(nthreads * sizeof(*workers));
+	restrict_memory();
+	run();
+	sweep();
+	report();
 	return (0);
 }
