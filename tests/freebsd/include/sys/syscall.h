@@ -9,11 +9,9 @@
 #define	SYS_read	3
 #define	SYS_write	4
 #define	SYS_close	6
-#define	SYS_getpid	20
 #define	SYS_munmap	73
 #define	SYS_madvise	75
 #define	SYS_getrlimit	194
-#define	SYS___sysctl	202
 #define	SYS_clock_gettime 232
 #define	SYS_issetugid	253
 #define	SYS_sched_yield	331
@@ -28,7 +26,5 @@
 #define	SYS_openat	499
 #define	SYS_readlinkat	500
 #define	SYS_pipe2	542
-#define	SYS_getrandom	563
-#define	SYS_sched_getcpu 581
 
 #endif /* !_STUB_SYS_SYSCALL_H_ */

@@ -306,6 +306,7 @@ large_move(struct extent *e, size_t nsize)
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;
 	map_set_one(p, e, 0);
+	pool_mark(pl, p, nsize);
 	large_account(l, e, osize);
 	return (p);
 }

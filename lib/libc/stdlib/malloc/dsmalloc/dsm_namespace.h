@@ -15,13 +15,11 @@
 /* dsm_os_*.c */
 #define	os_abort	__dsm_os_abort
 #define	os_address_limit __dsm_os_address_limit
+#define	os_break	__dsm_os_break
 #define	os_clock_ns	__dsm_os_clock_ns
-#define	os_collapse	__dsm_os_collapse
 #define	os_commit	__dsm_os_commit
-#define	os_cpu_now	__dsm_os_cpu_now
 #define	os_cpus		__dsm_os_cpus
 #define	os_decommit	__dsm_os_decommit
-#define	os_extend	__dsm_os_extend
 #define	os_huge		__dsm_os_huge
 #define	os_in_break	__dsm_os_in_break
 #define	os_init		__dsm_os_init
@@ -32,16 +30,13 @@
 #define	os_page		__dsm_os_page
 #define	os_page_shift	__dsm_os_page_shift
 #define	os_peek		__dsm_os_peek
-#define	os_physical	__dsm_os_physical
 #define	os_purge_forced	__dsm_os_purge_forced
 #define	os_purge_lazy	__dsm_os_purge_lazy
 #define	os_purge_many	__dsm_os_purge_many
-#define	os_random	__dsm_os_random
 #define	os_readat	__dsm_os_readat
 #define	os_readfile	__dsm_os_readfile
 #define	os_readlink	__dsm_os_readlink
 #define	os_reserve	__dsm_os_reserve
-#define	os_resident	__dsm_os_resident
 #define	os_secure	__dsm_os_secure
 #define	os_tid		__dsm_os_tid
 #define	os_unmap	__dsm_os_unmap
@@ -117,8 +112,11 @@
 #define	pool_forget	__dsm_pool_forget
 #define	pool_free	__dsm_pool_free
 #define	pool_init	__dsm_pool_init
+#define	pool_mark	__dsm_pool_mark
+#define	pool_marked	__dsm_pool_marked
 #define	pool_purge	__dsm_pool_purge
 #define	pool_trim	__dsm_pool_trim
+#define	pool_unmark	__dsm_pool_unmark
 
 /* dsm_region.c */
 #define	region_alloc	__dsm_region_alloc

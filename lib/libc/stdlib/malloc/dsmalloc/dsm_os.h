@@ -48,8 +48,6 @@ void	 os_unmap(void *addr, size_t size);
 /* Move a whole mapping's pages to dst (mapped, overwritten); the old range is
  * gone on success.  *lost: it failed, and dst is no longer mapped. */
 bool	 os_move(void *addr, size_t size, void *dst, bool *lost);
-/* Grow a mapping where it is; false when the space behind is taken. */
-bool	 os_extend(void *addr, size_t osize, size_t nsize);
 /* Address space that reads as zero and has neither memory nor a claim to it;
  * os_commit() makes it writable, if it fails it stays as it is. */
 void	*os_reserve(size_t size);
@@ -65,18 +63,14 @@ unsigned os_purge_many(const struct os_range *r, unsigned n);
 /* Advice on huge pages; true when the kernel took it. */
 bool	 os_nohuge(void *addr, size_t size);
 bool	 os_huge(void *addr, size_t size);
-bool	 os_collapse(void *addr, size_t size);
+/* If the page at addr, whose contents may go, is part of a huge page: break
+ * that up, so that pages of it can be given back one by one. */
+void	 os_break(void *addr);
 
 uint64_t os_address_limit(void);	/* RLIMIT_AS; UINT64_MAX = none */
 unsigned os_cpus(void);			/* usable by this process, >= 1 */
-unsigned os_cpu_now(void);		/* a hint; on Linux never a system
-					   call, and 0 when unknown */
 uint64_t os_clock_ns(void);		/* coarse and monotonic */
-uint64_t os_random(void);		/* 64 bits from the start of the
-					   process (AT_RANDOM): for seeds */
 bool	 os_secure(void);		/* set-user-ID: environment ignored */
-uint64_t os_physical(void);		/* bytes of memory; 0 = unknown */
-uint64_t os_resident(void);		/* bytes resident now; 0 = unknown */
 
 /* Sleep while *w == v (may return early); wake up to n sleepers. */
 void	 os_wait(uint32_t *w, uint32_t v);

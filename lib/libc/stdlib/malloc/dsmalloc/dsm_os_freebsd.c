@@ -19,12 +19,9 @@
 #include <sys/auxv.h>
 #include <sys/cpuset.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/sysctl.h>
 #include <sys/umtx.h>
-#include <sys/user.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,14 +128,6 @@ os_move(void *addr, size_t size, void *dst, bool *lost)
 	return (false);
 }
 
-/* Another mapping behind the first: the kernel joins them. */
-bool
-os_extend(void *addr, size_t osize, size_t nsize)
-{
-
-	return (os_map_at((char *)addr + osize, nsize - osize));
-}
-
 void *
 os_reserve(size_t size)
 {
@@ -213,13 +202,12 @@ os_huge(void *addr, size_t size)
 	return (false);
 }
 
-bool
-os_collapse(void *addr, size_t size)
+/* A superpage is demoted when a part of it goes. */
+void
+os_break(void *addr)
 {
 
 	(void)addr;
-	(void)size;
-	return (false);
 }
 
 /*
@@ -244,16 +232,6 @@ os_cpus(void)
 	return (DSM_MAX(n, 1));
 }
 
-/* There is no cheaper way: callers ask once in a while only. */
-unsigned
-os_cpu_now(void)
-{
-	long r;
-
-	r = os_call3(SYS_sched_getcpu, 0, 0, 0);
-	return (r < 0 ? 0 : (unsigned)r);
-}
-
 uint64_t
 os_clock_ns(void)
 {
@@ -263,33 +241,11 @@ os_clock_ns(void)
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
 }
 
-/* The kernel's random bytes at start (AT_CANARY) are wiped by libc once it
- * has used them, so these are new ones. */
-uint64_t
-os_random(void)
-{
-	uint64_t r;
-
-	r = 0;
-	(void)os_call3(SYS_getrandom, (long)&r, sizeof(r), GRND_NONBLOCK);
-	return (r);
-}
-
 bool
 os_secure(void)
 {
 
 	return (os_call3(SYS_issetugid, 0, 0, 0) != 0);
-}
-
-static bool
-os_sysctl(const int *mib, unsigned n, void *buf, size_t len)
-{
-	size_t have;
-
-	have = len;
-	return (os_call(SYS___sysctl, (long)mib, n, (long)buf, (long)&have, 0,
-	    0) == 0 && have == len);
 }
 
 uint64_t
@@ -301,28 +257,6 @@ os_address_limit(void)
 	    rl.rlim_cur == RLIM_INFINITY)
 		return (UINT64_MAX);
 	return ((uint64_t)rl.rlim_cur);
-}
-
-uint64_t
-os_physical(void)
-{
-	static const int mib[] = { CTL_HW, HW_PHYSMEM };
-	unsigned long bytes;
-
-	return (os_sysctl(mib, NITEMS(mib), &bytes, sizeof(bytes)) ? bytes :
-	    0);
-}
-
-uint64_t
-os_resident(void)
-{
-	int mib[] = { CTL_KERN, KERN_PROC, KERN_PROC_PID, 0 };
-	struct kinfo_proc kp;
-
-	mib[3] = (int)os_call3(SYS_getpid, 0, 0, 0);
-	if (!os_sysctl(mib, NITEMS(mib), &kp, sizeof(kp)))
-		return (0);
-	return ((uint64_t)kp.ki_rssize * os_page);
 }
 
 /*

@@ -20,7 +20,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +35,6 @@
 /* Newer than the oldest headers that we compile with. */
 #ifndef MAP_FIXED_NOREPLACE
 #define	MAP_FIXED_NOREPLACE	0x100000
-#endif
-#ifndef MADV_COLLAPSE
-#define	MADV_COLLAPSE		25
 #endif
 #ifndef SYS_process_madvise
 #define	SYS_process_madvise	440
@@ -62,7 +58,6 @@ size_t		os_page;
 unsigned	os_page_shift;
 
 /* From the auxiliary vector; constant after os_init(). */
-static uint64_t	os_seed;
 static bool	os_is_secure;
 
 /* What a first try showed; relaxed, as every thread finds the same. */
@@ -70,10 +65,6 @@ enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
 static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
 static size_t	os_asked;	/* bytes that os_map() was asked for */
-
-/* glibc 2.35 and newer register the area; absent elsewhere. */
-extern const ptrdiff_t	  __rseq_offset __attribute__((__weak__));
-extern const unsigned int __rseq_size __attribute__((__weak__));
 
 #if defined(__x86_64__)
 static inline long
@@ -150,22 +141,6 @@ os_madvise(void *addr, size_t size, int advice)
 	return (os_call3(SYS_madvise, (long)addr, (long)size, advice) == 0);
 }
 
-/* 64 bits out of the kernel's 16 random bytes, which glibc also uses as its
- * stack and pointer guards: so that neither can be read back from the seed. */
-static uint64_t
-os_mix(const void *bytes)
-{
-	uint64_t w[2];
-
-	if (bytes == NULL)
-		return (0);
-	__builtin_memcpy(w, bytes, sizeof(w));
-	w[0] ^= w[1] * UINT64_C(0x9e3779b97f4a7c15);
-	w[0] ^= w[0] >> 32;
-	w[0] *= UINT64_C(0xd6e8feb86659fd93);
-	return (w[0] ^ w[0] >> 32);
-}
-
 /* No system calls: the auxiliary vector is in memory. */
 void
 os_init(void)
@@ -179,7 +154,6 @@ os_init(void)
 	page = getauxval(AT_PAGESZ);
 	if (!IS_POW2(page))
 		page = 4096;
-	os_seed = os_mix((const void *)getauxval(AT_RANDOM));
 	os_is_secure = getauxval(AT_SECURE) != 0;
 	errno = serrno;
 	os_page_shift = (unsigned)__builtin_ctzl(page);
@@ -275,14 +249,6 @@ os_move(void *addr, size_t size, void *dst, bool *lost)
 	error = os_try_map_at(dst, size);
 	*lost = error != 0 && (error != EEXIST || r == -EFAULT);
 	return (false);
-}
-
-bool
-os_extend(void *addr, size_t osize, size_t nsize)
-{
-
-	return (!os_failed(os_call(SYS_mremap, (long)addr, (long)osize,
-	    (long)nsize, 0, 0, 0)));
 }
 
 void *
@@ -431,11 +397,16 @@ os_huge(void *addr, size_t size)
 	return (os_madvise(addr, size, MADV_HUGEPAGE));
 }
 
-bool
-os_collapse(void *addr, size_t size)
+/*
+ * Giving back a part of a huge page by MADV_DONTNEED takes it out of the
+ * process and keeps it from everyone else until the kernel is short of
+ * memory; MADV_FREE of a part of one breaks it up at once.
+ */
+void
+os_break(void *addr)
 {
 
-	return (os_madvise(addr, size, MADV_COLLAPSE));
+	(void)os_madvise(addr, os_page, MADV_FREE);
 }
 
 /*
@@ -457,31 +428,6 @@ os_cpus(void)
 	return (DSM_MAX(n, 1));
 }
 
-/*
- * From the area that glibc registers with the kernel in each thread: its
- * first word, cpu_id_start, is a possible CPU at any time, 0 when the
- * registration failed.
- */
-unsigned
-os_cpu_now(void)
-{
-#if defined(__x86_64__) || defined(__aarch64__)
-	uintptr_t tp;
-
-	if (&__rseq_offset == NULL || &__rseq_size == NULL ||
-	    __rseq_size == 0)
-		return (0);
-#ifdef __x86_64__
-	__asm__ ("movq %%fs:0, %0" : "=r" (tp));
-#else
-	__asm__ ("mrs %0, tpidr_el0" : "=r" (tp));
-#endif
-	return (load_rlx((const uint32_t *)(tp + (uintptr_t)__rseq_offset)));
-#else
-	return (0);
-#endif
-}
-
 /* Not through the vDSO: finding it is libc's business, and libc's own
  * clock_gettime may be interposed by something that allocates. */
 uint64_t
@@ -492,13 +438,6 @@ os_clock_ns(void)
 	(void)os_call3(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, (long)&ts,
 	    0);
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
-}
-
-uint64_t
-os_random(void)
-{
-
-	return (os_seed);
 }
 
 bool
@@ -517,33 +456,6 @@ os_address_limit(void)
 	    0)) || rl.rlim_cur == RLIM64_INFINITY)
 		return (UINT64_MAX);
 	return (rl.rlim_cur);
-}
-
-uint64_t
-os_physical(void)
-{
-	struct sysinfo si;
-
-	if (os_failed(os_call3(SYS_sysinfo, (long)&si, 0, 0)))
-		return (0);
-	return ((uint64_t)si.totalram * si.mem_unit);
-}
-
-/* The second number of statm, in pages. */
-uint64_t
-os_resident(void)
-{
-	uint64_t pages;
-	char buf[128];
-	long i, n;
-
-	n = os_readfile("/proc/self/statm", buf, sizeof(buf));
-	for (i = 0; i < n && buf[i] != ' '; i++)
-		;
-	pages = 0;
-	for (i++; i < n && buf[i] >= '0' && buf[i] <= '9'; i++)
-		pages = pages * 10 + (uint64_t)(buf[i] - '0');
-	return (pages * os_page);
 }
 
 /*

@@ -10,7 +10,8 @@
 
 #define	POOL_GROW_MIN	MIB(1)
 #define	POOL_GROW_MAX	MIB(64)
-#define	POOL_HUGE	MIB(2)
+/* A region half empty ahead of the use is an eighth of this. */
+#define	POOL_MARK_MIN	MIB(8)
 /* How many extents of the request's own class to look at for one that fits;
  * those of the next class all do. */
 #define	POOL_TRIES	8
@@ -248,6 +249,74 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
 	return (true);
 }
 
+/* Keep in mind that [p, p + size) is marked: with a neighbour if there is
+ * one. */
+static bool
+mark_add(struct pool *pl, char *p, size_t size)
+{
+	struct pool_mark *m;
+
+	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
+		if (p <= m->hi && p + size >= m->lo) {
+			m->lo = DSM_MIN(m->lo, p);
+			m->hi = DSM_MAX(m->hi, p + size);
+			return (true);
+		}
+	if (pl->nmarks == POOL_MARKS)
+		return (false);
+	m = &pl->mark[pl->nmarks++];
+	m->lo = p;
+	m->hi = p + size;
+	return (true);
+}
+
+static void
+pool_mark_locked(struct pool *pl, char *p, size_t size)
+{
+
+	if (pl->mapped >= POOL_MARK_MIN && size >= POOL_HUGE && !pl->markless &&
+	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE &&
+	    hooks_movable(pl->hooks) && mark_add(pl, p, size))
+		(void)os_huge(p, size);
+}
+
+void
+pool_mark(struct pool *pl, void *p, size_t size)
+{
+
+	lock_take(&pl->lock);
+	pool_mark_locked(pl, p, size);
+	lock_drop(&pl->lock);
+}
+
+void
+pool_unmark(struct pool *pl)
+{
+
+	lock_take(&pl->lock);
+	pl->markless = true;
+	while (pl->nmarks != 0) {
+		pl->nmarks--;
+		(void)os_nohuge(pl->mark[pl->nmarks].lo,
+		    (size_t)(pl->mark[pl->nmarks].hi -
+		    pl->mark[pl->nmarks].lo));
+	}
+	lock_drop(&pl->lock);
+}
+
+bool
+pool_marked(struct pool *pl, const void *p)
+{
+	const struct pool_mark *m;
+	bool found = false;
+
+	lock_take(&pl->lock);
+	for (m = pl->mark; m < pl->mark + pl->nmarks && !found; m++)
+		found = (const char *)p >= m->lo && (const char *)p < m->hi;
+	lock_drop(&pl->lock);
+	return (found);
+}
+
 /*
  * New address space: the growth unit if the system grants it, else halves
  * of it down to the need itself (RLIMIT_AS, overcommit 2, a full machine).
@@ -269,6 +338,8 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 		(void)hooks_dalloc(pl->hooks, p, unit, pl->ind);
 		return (false);
 	}
+	if (unit == pl->grow)
+		pool_mark_locked(pl, p, unit);
 	pl->mapped += unit;
 	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
 	    ROUND_DOWN(pl->mapped / 2, POOL_HUGE)));

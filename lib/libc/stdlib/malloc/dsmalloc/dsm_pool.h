@@ -22,6 +22,15 @@
  * maps at a time is half of what it has, 1 MiB to 64 MiB, and less when the
  * system refuses.
  *
+ * Huge pages.  While a process is small its memory comes in small pages: each
+ * huge one that is touched at one end is 2 MiB resident.  Once POOL_MARK_MIN
+ * is mapped what the pool maps in its own steps is marked, before anyone
+ * touches it: regions are filled page by page, blocks mostly are, and the
+ * page that is ahead of the use is an eighth at the most.  What is mapped for
+ * one request beyond the step is not: a table as large as all the rest is
+ * often used here and there only.  A block that mremap moves on is, since it
+ * was filled before it grew.
+ *
  * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held.  Failure: NULL.
  */
@@ -42,6 +51,17 @@
 /* Classes of bits_quarter() up to 2^46 bytes in pages of 4 KiB. */
 #define	POOL_BUCKETS	136
 
+/* A huge page, where it is what x86-64's and arm64's is with 4 KiB pages;
+ * others are too big for the regions' way. */
+#define	POOL_HUGE	MIB(2)
+/* Ranges that are marked; each may cost the process two mappings more. */
+#define	POOL_MARKS	16
+
+struct pool_mark {
+	char		*lo;
+	char		*hi;
+};
+
 struct pool {
 	/* Constant. */
 	struct hooks	*hooks;
@@ -53,6 +73,9 @@ struct pool {
 	struct extent_list lru;		/* dirty extents, oldest first */
 	uint64_t	 youngest;	/* when the last one was freed */
 	size_t		 grow;		/* next mapping's bytes */
+	bool		 markless;	/* for good */
+	unsigned	 nmarks;
+	struct pool_mark mark[POOL_MARKS];
 	/* Written under the lock, read by anyone. */
 	size_t		 mapped;
 	size_t		 dirty;
@@ -74,6 +97,12 @@ bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
 void	 pool_trim(struct pool *);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, size_t size);
+/* This is about to be filled: it may be huge, if the pool is big enough. */
+void	 pool_mark(struct pool *, void *, size_t size);
+/* May p be in a huge page? */
+bool	 pool_marked(struct pool *, const void *p);
+/* Mark nothing from now on, and nothing of what is. */
+void	 pool_unmark(struct pool *);
 /* Purge dirty extents freed before "before", and older ones until at most
  * "keep" dirty bytes are left; how many bytes were purged. */
 size_t	 pool_purge(struct pool *, uint64_t before, size_t keep);

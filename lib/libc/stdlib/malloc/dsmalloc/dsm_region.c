@@ -14,8 +14,13 @@ _Static_assert(REGION_BYTES / REGION_PAGES == MAP_GRANULE,
     "a bit for the smallest page");
 _Static_assert(sizeof(struct region) <= 512, "the budget of a descriptor");
 
+_Static_assert(REGION_BYTES == POOL_HUGE, "a region may be a huge page");
+
 /* Regions of the request's own bucket to try: in it some are too short. */
 #define	REGION_TRIES	6
+/* So many pages of a huge one are worth breaking it up for, which takes as
+ * long as purging three times as many, and slows down who uses the rest. */
+#define	REGION_BREAK	(REGION_PAGES / 8)
 
 void
 regions_init(struct regions *rs, struct pool *pool)
@@ -115,6 +120,7 @@ region_new(struct regions *rs)
 	r->pass = rs->pass;
 	r->npages = (uint16_t)(size >> os_page_shift);
 	r->longest = r->npages;
+	r->huge = size == REGION_BYTES && pool_marked(rs->pool, r->addr);
 	if (dirty != 0) {
 		/* Where is not known: all may be, and what is not counts as
 		 * fresh here, since it won't when it is taken. */
@@ -140,6 +146,11 @@ region_delete(struct region *r, uint64_t now)
 	rs->nempty--;
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
+	if (r->broken) {
+		rs->nbroken--;
+		if (pool_marked(rs->pool, r->addr))
+			(void)os_huge(r->addr, REGION_BYTES);
+	}
 	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
 	    (size_t)r->ndirty << os_page_shift, now);
 	base_free(BASE_REGION, r, sizeof(*r));
@@ -343,27 +354,66 @@ struct region_hold {
 	struct region	*region;
 	uint16_t	 page;
 	uint16_t	 n;
+	bool		 first;		/* of a huge page to break up */
 };
+
+/* What a purge is after, and what it holds. */
+struct region_purge {
+	bool		 everything;	/* of any age */
+	bool		 all;		/* and of huge pages too */
+	unsigned	 n;
+	struct region_hold hold[OS_PURGE_MAX];
+};
+
+/* The pages of a region that are due; how many. */
+static unsigned
+region_due(const struct region *r, bool everything, uint64_t *due)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < REGION_WORDS; i++) {
+		due[i] = r->touched[i] & ~r->used[i] &
+		    (everything ? ~(uint64_t)0 : r->old[i]);
+		n += (unsigned)__builtin_popcountll(due[i]);
+	}
+	return (n);
+}
+
+static void
+region_break(struct region *r)
+{
+
+	r->huge = false;
+	if (!r->broken) {
+		r->broken = true;
+		if (++r->set->nbroken > REGION_BROKEN_MAX)
+			pool_unmark(r->set->pool);
+	}
+}
 
 /* Hold the runs of one region that are due; true when there was room. */
 static bool
-region_hold_due(struct region *r, bool everything, struct region_hold *h,
-    unsigned *nh, unsigned max)
+region_hold_due(struct region *r, struct region_purge *rp)
 {
 	uint64_t due[REGION_WORDS];
-	unsigned end, i, start = 0;
+	unsigned end, n, start = 0;
+	struct region_hold *h;
 
-	for (i = 0; i < REGION_WORDS; i++)
-		due[i] = r->touched[i] & ~r->used[i] &
-		    (everything ? ~(uint64_t)0 : r->old[i]);
+	n = region_due(r, rp->everything, due);
+	if (n == 0 || (r->huge && n < REGION_BREAK && !rp->all))
+		return (true);
 	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
-		if (*nh == max)
+		if (rp->n == NITEMS(rp->hold))
 			return (false);
 		end = bits_next_clear(due, start, r->npages);
 		(void)region_take(r, start, end - start);
-		h[*nh].region = r;
-		h[*nh].page = (uint16_t)start;
-		h[(*nh)++].n = (uint16_t)(end - start);
+		h = &rp->hold[rp->n++];
+		h->region = r;
+		h->page = (uint16_t)start;
+		h->n = (uint16_t)(end - start);
+		h->first = r->huge && h->n < r->npages;
+		if (h->first)
+			region_break(r);
 		start = end;
 	}
 	return (true);
@@ -373,20 +423,20 @@ region_hold_due(struct region *r, bool everything, struct region_hold *h,
  * Hold due runs of the regions that this pass has not seen whole; the dirt
  * of those that it now has is old from here on.
  */
-static unsigned
-regions_hold(struct regions *rs, bool everything, struct region_hold *h,
-    unsigned max, size_t limit)
+static void
+regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
 {
 	struct region *r;
 	size_t held = rs->dirty;
 	bool whole = true;
-	unsigned i, n = 0;
+	unsigned i;
 
+	rp->n = 0;
 	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass) {
 		if ((held - rs->dirty) << os_page_shift >= limit)
 			break;
 		if (r->ndirty != 0) {
-			whole = region_hold_due(r, everything, h, &n, max);
+			whole = region_hold_due(r, rp);
 			region_set_longest(r, region_find_longest(r));
 		}
 		if (!whole)
@@ -397,34 +447,48 @@ regions_hold(struct regions *rs, bool everything, struct region_hold *h,
 		TAILQ_REMOVE(&rs->all, r, all);
 		TAILQ_INSERT_TAIL(&rs->all, r, all);
 	}
-	return (n);
+}
+
+/* Have the system take what is held; how many of the runs it took. */
+static unsigned
+regions_give(struct regions *rs, const struct region_purge *rp)
+{
+	const struct region_hold *h;
+	struct os_range v[OS_PURGE_MAX];
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++) {
+		h = &rp->hold[i];
+		v[i].addr = h->region->addr + ((size_t)h->page <<
+		    os_page_shift);
+		v[i].len = (size_t)h->n << os_page_shift;
+		if (h->first) {
+			os_break(v[i].addr);
+			(void)os_nohuge(h->region->addr, REGION_BYTES);
+		}
+	}
+	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind));
 }
 
 static size_t
-regions_purge_held(struct regions *rs, struct region_hold *h, unsigned n)
+regions_purge_held(struct regions *rs, const struct region_purge *rp)
 {
-	struct os_range v[OS_PURGE_MAX];
+	const struct region_hold *h;
 	unsigned done, i;
 	size_t bytes = 0;
 
-	for (i = 0; i < n; i++) {
-		v[i].addr = h[i].region->addr +
-		    ((size_t)h[i].page << os_page_shift);
-		v[i].len = (size_t)h[i].n << os_page_shift;
-	}
-	done = hooks_purge(rs->pool->hooks, v, n, rs->pool->ind);
+	done = regions_give(rs, rp);
 	lock_take(&rs->lock);
-	for (i = 0; i < n; i++) {
-		struct region *r = h[i].region;
-
+	for (i = 0; i < rp->n; i++) {
+		h = &rp->hold[i];
 		if (i < done) {
-			bits_clear(r->touched, h[i].page, h[i].page + h[i].n);
-			bytes += v[i].len;
+			bits_clear(h->region->touched, h->page, h->page + h->n);
+			bytes += (size_t)h->n << os_page_shift;
 		} else {
-			r->ndirty += h[i].n;
-			rs->dirty += h[i].n;
+			h->region->ndirty += h->n;
+			rs->dirty += h->n;
 		}
-		region_release(r, h[i].page, h[i].n, 0);
+		region_release(h->region, h->page, h->n, 0);
 	}
 	rs->npurge++;
 	rs->purged += bytes;
@@ -435,21 +499,22 @@ regions_purge_held(struct regions *rs, struct region_hold *h, unsigned n)
 size_t
 regions_purge(struct regions *rs, bool everything, size_t limit)
 {
-	struct region_hold h[OS_PURGE_MAX];
+	struct region_purge rp;
 	size_t bytes = 0, done = 0;
-	unsigned n;
 
+	rp.everything = everything;
+	rp.all = everything && limit == SIZE_MAX;
 	lock_take(&rs->lock);
 	rs->pass++;
 	do {
-		n = regions_hold(rs, everything, h, NITEMS(h), limit - bytes);
+		regions_hold(rs, &rp, limit - bytes);
 		lock_drop(&rs->lock);
-		if (n != 0)
-			bytes += done = regions_purge_held(rs, h, n);
+		if (rp.n != 0)
+			bytes += done = regions_purge_held(rs, &rp);
 		lock_take(&rs->lock);
 		/* Where nothing can be purged (locked memory) the same runs
 		 * would come again. */
-	} while (n == NITEMS(h) && done != 0 && bytes < limit);
+	} while (rp.n == NITEMS(rp.hold) && done != 0 && bytes < limit);
 	lock_drop(&rs->lock);
 	return (bytes);
 }

@@ -29,6 +29,13 @@
  * and all of it.  While a run is being purged its pages are marked used, so
  * no lock is held.
  *
+ * Huge pages.  A region in a range that the pool has marked may be one huge
+ * page.  That goes back whole, or when there is much of it to give back: then
+ * it is broken up first, and marked lest the kernel makes it whole again with
+ * memory that nobody asked for.  An empty region's mark is taken back.  Each
+ * such mark may cost two mappings: there are REGION_BROKEN_MAX at the most,
+ * from where the pool's memory is not to be huge at all.
+ *
  * Locks: the set's, one for all arenas that share pages; below bin and
  * large, above pool.
  */
@@ -46,6 +53,7 @@
 #define	REGION_RUN_MAX	(REGION_BYTES / 2)
 #define	REGION_PAGES	512
 #define	REGION_WORDS	(REGION_PAGES / 64)
+#define	REGION_BROKEN_MAX 256
 /* bits_quarter() of a full region is 32. */
 #define	REGION_BUCKETS	33
 
@@ -59,6 +67,8 @@ struct region {
 	uint16_t	 ndirty;
 	uint16_t	 longest;
 	uint32_t	 pass;		/* the last that saw it whole */
+	bool		 huge;		/* may be one huge page */
+	bool		 broken;	/* was, and is not to be one again */
 	LIST_ENTRY(region) link;	/* by longest run */
 	TAILQ_ENTRY(region) all;	/* seen longest ago first */
 	uint64_t	 used[REGION_WORDS];
@@ -78,6 +88,7 @@ struct regions {
 	uint64_t	 mask;		/* buckets that are not empty */
 	uint32_t	 pass;		/* the decay pass that runs or ran */
 	unsigned	 nempty;
+	unsigned	 nbroken;
 	/* Written under the lock, read by anyone; in pages. */
 	size_t		 pages;
 	size_t		 used;

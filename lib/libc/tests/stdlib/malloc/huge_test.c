@@ -1,0 +1,185 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Huge pages: who has them, and that they cost no memory.
+ */
+
+#include <fcntl.h>
+#include <malloc_np.h>
+
+#include "malloc_test_subr.h"
+
+#define	MB	((size_t)1 << 20)
+#define	BLOCK	1024
+#define	NBLOCKS	(96 * MB / BLOCK)
+
+static char *blocks[NBLOCKS];
+
+/* A figure of /proc/self/smaps_rollup, in KiB; by system calls alone. */
+static long
+rollup(const char *what)
+{
+	char buf[4096];
+	const char *p;
+	ssize_t n;
+	int fd;
+
+	if ((fd = open("/proc/self/smaps_rollup", O_RDONLY)) < 0)
+		atf_tc_skip("no /proc/self/smaps_rollup");
+	n = read(fd, buf, sizeof(buf) - 1);
+	ATF_REQUIRE(n > 0);
+	(void)close(fd);
+	buf[n] = '\0';
+	p = strstr(buf, what);
+	ATF_REQUIRE_MSG(p != NULL, "no %s in %s", what, buf);
+	return (strtol(p + strlen(what), NULL, 10));
+}
+
+static long
+resident(void)
+{
+
+	return (rollup("Rss:"));
+}
+
+static long
+huge(void)
+{
+
+	return (rollup("AnonHugePages:"));
+}
+
+/* Those that the kernel gives to who asks for them. */
+static void
+require_madvise(void)
+{
+	char buf[64];
+	ssize_t n = 0;
+	int fd;
+
+	fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+	if (fd >= 0) {
+		n = read(fd, buf, sizeof(buf) - 1);
+		(void)close(fd);
+	}
+	buf[n > 0 ? n : 0] = '\0';
+	if (strstr(buf, "[madvise]") == NULL || getpagesize() != 4096)
+		atf_tc_skip("huge pages are not given to who asks: %s", buf);
+}
+
+static void
+fill(size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		blocks[i] = malloc(BLOCK);
+		ATF_REQUIRE(blocks[i] != NULL);
+		paint(blocks[i], BLOCK, (unsigned)i);
+	}
+}
+
+static void
+purge(void)
+{
+
+	ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL, NULL, 0));
+}
+
+ATF_TC_WITHOUT_HEAD(dense);
+ATF_TC_BODY(dense, tc)
+{
+	long before = resident();
+
+	require_madvise();
+	fill(6 * MB / BLOCK);
+	ATF_CHECK_EQ_MSG(0, huge(), "a small heap has %ld KiB", huge());
+	fill(NBLOCKS);
+	if (huge() == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_MSG(huge() > 48 * 1024, "only %ld KiB", huge());
+	/* What a huge page holds ahead of the use, and what blocks lose. */
+	ATF_CHECK_MSG(resident() - before < 112 * 1024, "%ld KiB for 102 MiB",
+	    resident() - before);
+}
+
+ATF_TC_WITHOUT_HEAD(sparse);
+ATF_TC_BODY(sparse, tc)
+{
+	size_t i;
+	long before;
+	char *p;
+
+	require_madvise();
+	fill(NBLOCKS);
+	before = resident();
+	p = calloc(1, 512 * MB);
+	ATF_REQUIRE(p != NULL);
+	for (i = 0; i < 512 * MB; i += 4 * MB)
+		p[i] = 1;
+	ATF_CHECK_MSG(resident() - before < 4 * 1024,
+	    "%ld KiB for 128 pages", resident() - before);
+	free(p);
+}
+
+/* What is free in a huge page goes back, and stays away. */
+ATF_TC_WITHOUT_HEAD(broken);
+ATF_TC_BODY(broken, tc)
+{
+	long before, full, hfull;
+	size_t i;
+
+	require_madvise();
+	before = resident();
+	fill(NBLOCKS);
+	full = resident();
+	if ((hfull = huge()) == 0)
+		atf_tc_skip("the system has no huge page to give");
+	/* Of each MiB an eighth stays. */
+	for (i = 0; i < NBLOCKS; i++)
+		if (i / 128 % 8 != 0) {
+			free(blocks[i]);
+			blocks[i] = NULL;
+		}
+	purge();
+	ATF_CHECK_MSG(resident() - before < (full - before) / 4,
+	    "%ld of %ld KiB are left", resident() - before, full - before);
+	ATF_CHECK_MSG(huge() < hfull / 4, "%ld of %ld KiB are huge", huge(),
+	    hfull);
+	for (i = 0; i < NBLOCKS; i++)
+		if (blocks[i] != NULL)
+			ATF_REQUIRE_EQ(BLOCK, painted(blocks[i], BLOCK,
+			    (unsigned)i));
+}
+
+/* A block that has grown often is filled as it grows. */
+ATF_TC_WITHOUT_HEAD(grown);
+ATF_TC_BODY(grown, tc)
+{
+	size_t size = 16 * MB;
+	char *p;
+
+	require_madvise();
+	p = malloc(size);
+	ATF_REQUIRE(p != NULL);
+	memset(p, 1, size);
+	for (; size <= 256 * MB; size += 16 * MB) {
+		p = realloc(p, size);
+		ATF_REQUIRE(p != NULL);
+		memset(p + size - 16 * MB, 1, 16 * MB);
+	}
+	if (huge() == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_MSG(huge() > 128 * 1024, "only %ld KiB", huge());
+	free(p);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+
+	ATF_TP_ADD_TC(tp, dense);
+	ATF_TP_ADD_TC(tp, sparse);
+	ATF_TP_ADD_TC(tp, broken);
+	ATF_TP_ADD_TC(tp, grown);
+	return (atf_no_error());
+}
