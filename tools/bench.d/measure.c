@@ -1,16 +1,16 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * measure [-t] WARM PROGRAM [ARGS...]: touches WARM MiB of memory in a child
- * that then ends, runs PROGRAM, and prints one line: user and system seconds,
+ * measure [-t] WARM PROGRAM [ARGS...]: touches twice WARM MiB of memory in a
+ * child that then ends, runs PROGRAM, and prints one line: user and system seconds,
  * wall seconds, peak RSS in KiB, page faults, context switches, exit status;
  * then KEY=VALUE for each line "= KEY VALUE" that PROGRAM wrote, the rest of
  * which is lost; with -t also rss=MS:KIB,MS:KIB..., its RSS over time.  After
  * two minutes PROGRAM is killed.
  *
  * Virtual machines hand free memory back to their hypervisor, and getting it
- * again costs ten times an ordinary page fault; hence the warming, half of it
- * by huge pages, half by small ones, right before the run.  This process stays
+ * again costs ten times an ordinary page fault; hence the warming, once by
+ * huge pages, once by small ones, right before the run.  This process stays
  * small, because a child's peak RSS begins with that of its parent.
  */
 
@@ -74,8 +74,8 @@ warm(size_t mib)
 		return;
 	pid = fork();
 	if (pid == 0) {
-		touch(mib << 19, MADV_HUGEPAGE);
-		touch(mib << 19, MADV_NOHUGEPAGE);
+		touch(mib << 20, MADV_HUGEPAGE);
+		touch(mib << 20, MADV_NOHUGEPAGE);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
