@@ -78,7 +78,7 @@ atf_test_case page_size
 page_size_head()
 {
 	atf_set "descr" "The allocator's page is the system's"
-	atf_set "timeout" "120"
+	atf_set "timeout" "300"
 }
 page_size_body()
 {
@@ -114,7 +114,7 @@ atf_test_case unit_tests
 unit_tests_head()
 {
 	atf_set "descr" "The tests of malloc, at every page size"
-	atf_set "timeout" "600"
+	atf_set "timeout" "1200"
 }
 unit_tests_body()
 {

@@ -26,7 +26,7 @@ analyse()
 	atf_check -o ignore -e ignore spin "${@}" -a "${model}"
 	atf_check -o ignore -e ignore cc ${opt:--O2} ${flags} -o pan pan.c
 	# An unbounded search would hide behind a time limit: say so.
-	timeout 120 ./pan ${args} >pan.out 2>&1 ||
+	timeout 240 ./pan ${args} >pan.out 2>&1 ||
 	    atf_fail "pan: exit status ${?}: $(tail -n 3 pan.out)"
 }
 

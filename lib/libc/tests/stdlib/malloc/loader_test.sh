@@ -699,7 +699,7 @@ link_time_head()
 {
 	atf_set "descr" "Fibers that move between threads, with the library's" \
 	    "sources optimised into them at link time"
-	atf_set "timeout" "120"
+	atf_set "timeout" "300"
 }
 link_time_body()
 {
