@@ -120,6 +120,7 @@
 
 /* dsm_region.c */
 #define	region_alloc	__dsm_region_alloc
+#define	region_break	__dsm_region_break
 #define	region_extend	__dsm_region_extend
 #define	region_free	__dsm_region_free
 #define	region_valid	__dsm_region_valid

@@ -10,8 +10,12 @@
 
 #define	POOL_GROW_MIN	MIB(1)
 #define	POOL_GROW_MAX	MIB(64)
-/* A region half empty ahead of the use is an eighth of this. */
-#define	POOL_MARK_MIN	MIB(8)
+/* A region of which nothing is used yet is an eighth of this. */
+#define	POOL_MARK_MIN	MIB(16)
+/* A part of a huge page for which it is broken up: that takes as long as the
+ * faults by which a quarter of it would come back.  A smaller part leaves the
+ * process and is the kernel's to find when it is short of memory. */
+#define	POOL_BREAK	(POOL_HUGE / 4)
 /* How many extents of the request's own class to look at for one that fits;
  * those of the next class all do. */
 #define	POOL_TRIES	8
@@ -304,19 +308,6 @@ pool_unmark(struct pool *pl)
 	lock_drop(&pl->lock);
 }
 
-bool
-pool_marked(struct pool *pl, const void *p)
-{
-	const struct pool_mark *m;
-	bool found = false;
-
-	lock_take(&pl->lock);
-	for (m = pl->mark; m < pl->mark + pl->nmarks && !found; m++)
-		found = (const char *)p >= m->lo && (const char *)p < m->hi;
-	lock_drop(&pl->lock);
-	return (found);
-}
-
 /*
  * New address space: the growth unit if the system grants it, else halves
  * of it down to the need itself (RLIMIT_AS, overcommit 2, a full machine).
@@ -347,6 +338,51 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 	return (true);
 }
 
+static bool
+mark_find(const struct pool *pl, const void *p)
+{
+	const struct pool_mark *m;
+
+	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
+		if ((const char *)p >= m->lo && (const char *)p < m->hi)
+			return (true);
+	return (false);
+}
+
+/* If [p, p + size) is in a clean extent, it is dirty from now on. */
+static void
+extent_dirty(struct pool *pl, char *p, size_t size)
+{
+	struct extent *s;
+	size_t dirty;
+
+	s = extent_at(pl, p);
+	if (s == NULL)
+		s = extent_at(pl, p + size - MAP_GRANULE);
+	if (s != NULL && s->dirty == 0 && s->span.addr <= p &&
+	    p + size <= s->span.addr + s->span.size &&
+	    extent_cut(pl, s, p, size, &dirty))
+		extent_insert(pl, p, size, size, pl->youngest);
+}
+
+/*
+ * [p, p + size) was taken where memory may come in huge pages: what is left
+ * of the first and the last of those gets memory together with it.
+ */
+static void
+pool_taken(struct pool *pl, char *p, size_t size)
+{
+	char *head = (char *)ROUND_DOWN((uintptr_t)p, POOL_HUGE);
+	char *tail = (char *)ROUND_UP((uintptr_t)p + size, POOL_HUGE);
+
+	if (!mark_find(pl, p))
+		return;
+	if (head != p)
+		extent_dirty(pl, head, (size_t)(p - head));
+	if (tail != p + size)
+		extent_dirty(pl, p + size, (size_t)(tail - p) - size);
+}
+
 static void *
 pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
 {
@@ -357,7 +393,10 @@ pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
 	    (s = pool_fit(pl, false, size, align)) == NULL)
 		return (NULL);
 	p = extent_fit(s, size, align);
-	return (extent_cut(pl, s, p, size, dirty) ? p : NULL);
+	if (!extent_cut(pl, s, p, size, dirty))
+		return (NULL);
+	pool_taken(pl, p, size);
+	return (p);
 }
 
 void *
@@ -384,6 +423,17 @@ pool_free(struct pool *pl, void *p, size_t size, size_t dirty, uint64_t now)
 }
 
 bool
+pool_marked(struct pool *pl, const void *p)
+{
+	bool found;
+
+	lock_take(&pl->lock);
+	found = mark_find(pl, p);
+	lock_drop(&pl->lock);
+	return (found);
+}
+
+bool
 pool_extend(struct pool *pl, void *p, size_t size, size_t more,
     size_t *dirty)
 {
@@ -396,6 +446,8 @@ pool_extend(struct pool *pl, void *p, size_t size, size_t more,
 	if (s != NULL && s->span.addr == end && s->span.size >= more &&
 	    hooks_movable(pl->hooks))
 		ok = extent_cut(pl, s, end, more, dirty);
+	if (ok)
+		pool_taken(pl, end, more);
 	lock_drop(&pl->lock);
 	return (ok);
 }
@@ -466,6 +518,26 @@ pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,
 	return (n);
 }
 
+/* Where a part of a huge page goes that is worth it, break that up. */
+static void
+pool_break(struct pool *pl, const struct os_range *r, unsigned n)
+{
+	uintptr_t end, p;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		p = (uintptr_t)r[i].addr;
+		end = p + r[i].len;
+		if (!pool_marked(pl, r[i].addr))
+			continue;
+		if (p % POOL_HUGE != 0 && DSM_MIN(r[i].len,
+		    POOL_HUGE - p % POOL_HUGE) >= POOL_BREAK)
+			os_break(r[i].addr);
+		if (DSM_MIN(r[i].len, end % POOL_HUGE) >= POOL_BREAK)
+			os_break((char *)end - os_page);
+	}
+}
+
 size_t
 pool_purge(struct pool *pl, uint64_t before, size_t keep)
 {
@@ -479,6 +551,7 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep)
 		lock_drop(&pl->lock);
 		if (n == 0)
 			break;
+		pool_break(pl, r, n);
 		done = hooks_purge(pl->hooks, r, n, pl->ind);
 		lock_take(&pl->lock);
 		pl->npurge++;

@@ -91,6 +91,9 @@ region_valid(const struct region *r)
 	for (i = 0; i < REGION_WORDS; i++)
 		dirty += (unsigned)__builtin_popcountll(r->touched[i] &
 		    ~r->used[i]);
+	if (r->huge)
+		dirty = r->nused == 0 && r->ndirty == 0 ? 0 :
+		    r->npages - (unsigned)r->nused;
 	return (r->nused == bits_count(r->used, 0, r->npages) &&
 	    r->ndirty == dirty && r->longest == region_find_longest(r));
 }
@@ -188,7 +191,7 @@ region_fit(struct regions *rs, unsigned n)
 static bool
 region_take(struct region *r, unsigned page, unsigned n)
 {
-	unsigned dirty = 0, end = page + n, i;
+	unsigned dirty, end = page + n, i, touched = 0;
 	uint64_t m;
 
 	if (r->nused == 0)
@@ -196,21 +199,28 @@ region_take(struct region *r, unsigned page, unsigned n)
 	for (i = page / BITS_WORD; i * BITS_WORD < end; i++) {
 		m = bits_mask(i, page, end);
 		if ((r->touched[i] & m) == m)
-			dirty += DSM_MIN(end, (i + 1) * BITS_WORD) -
+			touched += DSM_MIN(end, (i + 1) * BITS_WORD) -
 			    DSM_MAX(page, i * BITS_WORD);
 		else
-			dirty += (unsigned)__builtin_popcountll(r->touched[i] &
-			    m);
+			touched += (unsigned)__builtin_popcountll(
+			    r->touched[i] & m);
 		r->used[i] |= m;
 		r->touched[i] |= m;
 		r->old[i] &= ~m;
 	}
+	if (r->huge && r->nused == 0 && r->ndirty == 0) {
+		/* The first touch brings memory for all. */
+		r->ndirty = r->npages;
+		r->set->dirty += r->npages;
+		r->set->fresh += r->npages;
+	}
+	dirty = r->huge ? n : touched;
 	r->nused += n;
 	r->ndirty -= dirty;
 	r->set->used += n;
 	r->set->dirty -= dirty;
 	r->set->fresh += n - dirty;
-	return (dirty == 0);
+	return (touched == 0);
 }
 
 /* The lowest run of n dirty pages; npages when there is none. */
@@ -365,30 +375,62 @@ struct region_purge {
 	struct region_hold hold[OS_PURGE_MAX];
 };
 
-/* The pages of a region that are due; how many. */
+/* The free pages of a region that have memory, of any age or old ones; how
+ * many. */
 static unsigned
 region_due(const struct region *r, bool everything, uint64_t *due)
 {
 	unsigned i, n = 0;
 
 	for (i = 0; i < REGION_WORDS; i++) {
-		due[i] = r->touched[i] & ~r->used[i] &
-		    (everything ? ~(uint64_t)0 : r->old[i]);
+		due[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
+		if (!r->huge)
+			due[i] &= r->touched[i];
+		if (!everything)
+			due[i] &= r->old[i];
 		n += (unsigned)__builtin_popcountll(due[i]);
 	}
 	return (n);
 }
 
+/* A huge page is broken up: its free pages all are to go, those too that were
+ * never touched, for they have memory. */
 static void
-region_break(struct region *r)
+region_broken(struct region *r)
 {
+	unsigned i;
 
+	for (i = 0; i < REGION_WORDS; i++)
+		r->old[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
+	for (i = 0; i < REGION_WORDS; i++)
+		r->touched[i] |= r->old[i];
 	r->huge = false;
 	if (!r->broken) {
 		r->broken = true;
 		if (++r->set->nbroken > REGION_BROKEN_MAX)
 			pool_unmark(r->set->pool);
 	}
+}
+
+static void
+region_unhuge(const struct region *r, void *page)
+{
+
+	os_break(page);
+	(void)os_nohuge(r->addr, REGION_BYTES);
+}
+
+void
+region_break(struct region *r, void *page)
+{
+	bool huge;
+
+	lock_take(&r->set->lock);
+	if ((huge = r->huge))
+		region_broken(r);
+	lock_drop(&r->set->lock);
+	if (huge)
+		region_unhuge(r, page);
 }
 
 /* Hold the runs of one region that are due; true when there was room. */
@@ -398,10 +440,18 @@ region_hold_due(struct region *r, struct region_purge *rp)
 	uint64_t due[REGION_WORDS];
 	unsigned end, n, start = 0;
 	struct region_hold *h;
+	bool first = false;
 
 	n = region_due(r, rp->everything, due);
-	if (n == 0 || (r->huge && n < REGION_BREAK && !rp->all))
-		return (true);
+	if (r->huge && n < r->npages) {
+		if (n == 0 || (n < REGION_BREAK && !rp->all))
+			return (true);
+		if (rp->n == NITEMS(rp->hold))
+			return (false);
+		region_broken(r);
+		(void)region_due(r, true, due);
+		first = true;
+	}
 	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
 		if (rp->n == NITEMS(rp->hold))
 			return (false);
@@ -411,9 +461,8 @@ region_hold_due(struct region *r, struct region_purge *rp)
 		h->region = r;
 		h->page = (uint16_t)start;
 		h->n = (uint16_t)(end - start);
-		h->first = r->huge && h->n < r->npages;
-		if (h->first)
-			region_break(r);
+		h->first = first;
+		first = false;
 		start = end;
 	}
 	return (true);
@@ -462,10 +511,8 @@ regions_give(struct regions *rs, const struct region_purge *rp)
 		v[i].addr = h->region->addr + ((size_t)h->page <<
 		    os_page_shift);
 		v[i].len = (size_t)h->n << os_page_shift;
-		if (h->first) {
-			os_break(v[i].addr);
-			(void)os_nohuge(h->region->addr, REGION_BYTES);
-		}
+		if (h->first)
+			region_unhuge(h->region, v[i].addr);
 	}
 	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind));
 }

@@ -30,7 +30,7 @@
  * no lock is held.
  *
  * Huge pages.  A region in a range that the pool has marked may be one huge
- * page.  That goes back whole, or when there is much of it to give back: then
+ * page: then all of it that is free is dirty.  It goes back whole, or when there is much of it to give back: then
  * it is broken up first, and marked lest the kernel makes it whole again with
  * memory that nobody asked for.  An empty region's mark is taken back.  Each
  * such mark may cost two mappings: there are REGION_BROKEN_MAX at the most,
@@ -109,6 +109,8 @@ void	 region_free(struct region *, unsigned page, size_t size,
 /* Take the pages behind a run too, if they are free. */
 bool	 region_extend(struct region *, unsigned page, size_t osize,
 	    size_t nsize);
+/* A free page in a slab or block of a region is about to be purged. */
+void	 region_break(struct region *, void *page);
 /* One decay pass; everything: dirty pages of any age, until "limit" bytes
  * are purged or somewhat more.  Bytes purged. */
 size_t	 regions_purge(struct regions *, bool everything, size_t limit);

@@ -152,6 +152,39 @@ ATF_TC_BODY(broken, tc)
 			    (unsigned)i));
 }
 
+/* Huge pages that two blocks share, or a block and free space. */
+ATF_TC_WITHOUT_HEAD(blocks);
+ATF_TC_BODY(blocks, tc)
+{
+	const size_t size = 3000000, n = 64;
+	long before, full;
+	size_t i;
+
+	require_madvise();
+	before = resident();
+	for (i = 0; i < n; i++) {
+		blocks[i] = malloc(size);
+		ATF_REQUIRE(blocks[i] != NULL);
+		paint(blocks[i], size, (unsigned)i);
+	}
+	if (huge() == 0)
+		atf_tc_skip("the system has no huge page to give");
+	for (i = 0; i < n; i++)
+		if (i % 4 != 0)
+			free(blocks[i]);
+	purge();
+	full = (long)(n / 4 * size / 1024);
+	ATF_CHECK_MSG(resident() - before < full + full / 8,
+	    "%ld KiB for %ld KiB", resident() - before, full);
+	for (i = 0; i < n; i += 4) {
+		ATF_CHECK_EQ(size, painted(blocks[i], size, (unsigned)i));
+		free(blocks[i]);
+	}
+	purge();
+	ATF_CHECK_MSG(resident() - before < 2 * 1024, "%ld KiB are left",
+	    resident() - before);
+}
+
 /* A block that has grown often is filled as it grows. */
 ATF_TC_WITHOUT_HEAD(grown);
 ATF_TC_BODY(grown, tc)
@@ -180,6 +213,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, dense);
 	ATF_TP_ADD_TC(tp, sparse);
 	ATF_TP_ADD_TC(tp, broken);
+	ATF_TP_ADD_TC(tp, blocks);
 	ATF_TP_ADD_TC(tp, grown);
 	return (atf_no_error());
 }
