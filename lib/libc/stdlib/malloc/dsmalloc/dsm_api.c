@@ -187,6 +187,7 @@ free_slow(void *p)
 	struct extent *e;
 	struct arena *a;
 	struct cache *c;
+	bool first;
 
 	if (p == NULL)
 		return;
@@ -198,9 +199,12 @@ free_slow(void *p)
 	/* Beyond the map's window it is only here that there may be room. */
 	if (fast_push(fast_entry(cache_self, map_tag(word)), p))
 		return;
+	/* What a thread frees first of all is another's, and goes home: it may
+	 * share a cache line with that one's next. */
+	first = cache_self == CACHE_EMPTY;
 	c = cache_enter();
 	if (map_tag(word) != 0 && map_tag(word) != MAP_TAG_FREE) {
-		if (likely(c != NULL))
+		if (likely(c != NULL && !first))
 			cache_free(c, p, map_tag(word) / ARENA_TAG(1));
 		else
 			cache_free_none(p);

@@ -24,8 +24,10 @@
  * that sleep keep what they have. */
 #define	CACHE_BYTES		MIB(1)
 #define	CACHE_BYTES_ALL(used)	DSM_MAX(MIB(32), (used) / 16)
-/* A first fill: few, so that a thread that needs one touches little. */
-#define	CACHE_FILL_FIRST(size)	((size) <= 256 ? 4 : (size) <= 1024 ? 2 : 1)
+/* A first fill: few, so that a thread that needs one touches little; but whole
+ * cache lines, which are then no other's. */
+#define	CACHE_FILL_FIRST(size)	((size) <= 8 ? 8 : (size) <= 256 ? 4 :	\
+    (size) <= 1024 ? 2 : 1)
 #define	CACHE_FILL_MIN		4
 #define	CACHE_FILL_MAX		128
 /* Countdown bounds: a tick after at most so many requests or bytes. */
@@ -412,6 +414,21 @@ cache_grow(struct cache *c, unsigned class, size_t max)
 	    cache_grow_slow(c, class, max));
 }
 
+/* The lowest slots of a fill may be single ones between other threads': of a
+ * first fill the last come first. */
+static void
+cache_turn(void **v, unsigned n)
+{
+	void *p;
+	unsigned i;
+
+	for (i = 0; i < n / 2; i++) {
+		p = v[i];
+		v[i] = v[n - 1 - i];
+		v[n - 1 - i] = p;
+	}
+}
+
 /* Fill an empty stack. */
 static bool
 cache_fill(struct cache *c, unsigned class)
@@ -419,6 +436,7 @@ cache_fill(struct cache *c, unsigned class)
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
 	unsigned got, want = k->fill;
+	bool first = !k->used;
 
 	/* A second fill since anything was flushed or trimmed: more. */
 	if (k->used) {
@@ -436,6 +454,8 @@ cache_fill(struct cache *c, unsigned class)
 	if (unlikely(got < want))
 		memmove(k->end - got, k->end - want, got * sizeof(void *));
 	e->sp = k->end - got;
+	if (first)
+		cache_turn(e->sp, got);
 	arena_grown(c->arena);
 	return (true);
 }
