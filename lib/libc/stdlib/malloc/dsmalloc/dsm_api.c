@@ -316,6 +316,8 @@ calloc_slow(size_t size)
 		class = size_class(size + (size == 0));
 	if ((p = api_alloc(size, 1, class, &zeroed)) == NULL)
 		return (api_nomem(size));
+	if (!zeroed && size > SIZE_SMALL_MAX)
+		zeroed = large_zero(map_span(map_word(p)));
 	return (zeroed ? p : memset(p, 0, size));
 }
 

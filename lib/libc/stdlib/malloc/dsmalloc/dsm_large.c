@@ -137,6 +137,22 @@ large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
 	return (e->span.addr);
 }
 
+/*
+ * A table is often used here and there only: giving back the pages that it had
+ * before costs a tenth of clearing them, and no page has memory again that is
+ * not written to.  Where all of it is, small pages cost twice the clearing and
+ * huge ones less.
+ */
+bool
+large_zero(struct extent *e)
+{
+	struct pool *pl = ((struct large *)e->span.owner)->regions->pool;
+	struct os_range r = { e->span.addr, e->span.size };
+
+	return (e->span.region == NULL &&
+	    hooks_purge(pl->hooks, &r, 1, pl->ind) == 1);
+}
+
 /* The pages go back to where they came from. */
 static void
 large_release(struct extent *e, uint64_t now)

@@ -54,6 +54,8 @@ void	 large_free(struct extent *, uint64_t now);
 /* Make a block nsize bytes where it is, or by moving its pages; the address
  * it has then, or NULL when only a copy can. */
 void	*large_resize(struct extent *, size_t nsize, uint64_t now);
+/* Have the system clear a block, if that is the better way; else false. */
+bool	 large_zero(struct extent *);
 /* Let go of the stock that was freed before "before"; true if any. */
 bool	 large_drain(struct large *, uint64_t before, uint64_t now);
 

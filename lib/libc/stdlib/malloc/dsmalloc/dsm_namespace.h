@@ -170,6 +170,7 @@
 #define	large_free	__dsm_large_free
 #define	large_init	__dsm_large_init
 #define	large_resize	__dsm_large_resize
+#define	large_zero	__dsm_large_zero
 
 /* dsm_arena.c */
 #define	arena_bin	__dsm_arena_bin

@@ -350,6 +350,33 @@ ATF_TC_BODY(no_memory, tc)
 	ATF_CHECK(take(KIB(80)) != NULL);
 }
 
+ATF_TC(zero);
+ATF_TC_HEAD(zero, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The system clears what came straight "
+	    "from the pool, and nothing else");
+}
+ATF_TC_BODY(zero, tc)
+{
+	const size_t size = MIB(3) + KIB(20);
+	char *p;
+
+	setup_fake();
+	p = take(KIB(200));
+	ATF_REQUIRE(p != NULL);
+	ATF_CHECK(!large_zero(extent(p)));
+	p = take(size);
+	ATF_REQUIRE(p != NULL);
+	memset(p, 7, size);
+	ATF_CHECK(large_zero(extent(p)));
+	ATF_CHECK_EQ(1, fake.purges);
+	ATF_CHECK_EQ(size, all_bytes(p, size, 0));
+	memset(p, 7, size);
+	fake.purge_left = 0;
+	ATF_CHECK(!large_zero(extent(p)));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -360,6 +387,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, stays);
 	ATF_TP_ADD_TC(tp, misuse);
 	ATF_TP_ADD_TC(tp, no_memory);
+	ATF_TP_ADD_TC(tp, zero);
 
 	return (atf_no_error());
 }
