@@ -1,14 +1,15 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * mixed [RESTARTS]: four threads, joined and started anew RESTARTS times, with
- * blocks of 8 bytes to 3 MiB by a power law (1.1 KiB in the mean; large ones
- * are rare and yet are most of the bytes).  Each thread lets its live set grow
- * to 12,000 blocks and shrink to a quarter, three times over, and now and then
- * exchanges a block with a table of 2,048 that all threads share and that
- * outlives them.  What decides is the page layer: how pages flow between small
- * and large uses and between threads, what is given back when and at what cost
- * in page faults, and how little a peak leaves behind.
+ * mixed [RESTARTS [THREADS]]: four threads, or as many as told, joined and
+ * started anew RESTARTS times, with blocks of 8 bytes to 3 MiB by a power law
+ * (1.1 KiB in the mean; large ones are rare and yet are most of the bytes).
+ * Each thread lets its live set grow to 12,000 blocks and shrink to a quarter,
+ * three times over, and now and then exchanges a block with a table of 2,048
+ * that all threads share and that outlives them.  What decides is the page
+ * layer: how pages flow between small and large uses and between threads, what
+ * is given back when and at what cost in page faults, and how little a peak
+ * leaves behind.
  */
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@
 #include "wl.h"
 
 #define	THREADS	4
+#define	THREADS_MAX 64
 #define	LIVE	12000
 #define	SHARED	2048
 
@@ -25,7 +27,7 @@ static struct worker {
 	uint64_t	 state;
 	size_t		 nlive;
 	void		*live[LIVE];
-} worker[THREADS];
+} worker[THREADS_MAX];
 
 static void
 grow(struct worker *w, size_t limit)
@@ -77,17 +79,20 @@ work(void *arg)
 int
 main(int argc, char **argv)
 {
-	pthread_t thread[THREADS];
-	unsigned long n, round;
+	pthread_t thread[THREADS_MAX];
+	unsigned long n, round, threads;
 	size_t i;
 
 	n = argument(argc, argv, 1, 80);
-	for (i = 0; i < THREADS; i++)
+	threads = argument(argc, argv, 2, THREADS);
+	if (threads > THREADS_MAX)
+		die("too many threads");
+	for (i = 0; i < threads; i++)
 		worker[i].state = seed(5, i);
 	for (round = 0; round < n; round++) {
-		for (i = 0; i < THREADS; i++)
+		for (i = 0; i < threads; i++)
 			thread[i] = start(work, &worker[i]);
-		for (i = 0; i < THREADS; i++)
+		for (i = 0; i < threads; i++)
 			pthread_join(thread[i], NULL);
 		for (i = round % 2; i < SHARED; i += 2)
 			put(atomic_exchange(&shared[i], NULL));

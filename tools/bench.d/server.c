@@ -1,18 +1,20 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * server [GENERATIONS]: a simulated server after Larson and Krishnan.  Four
- * lines of threads each keep 5,000 live blocks of 8 to 1,000 bytes.  A thread
- * replaces 50,000 random ones of them, then starts its successor, hands its
- * array over and ends; so most of the blocks a thread frees were allocated by
- * a thread that no longer exists.  What decides is what becomes of a dead
- * thread's cache and partly used pages, the cost of a thread's start and end,
- * and how near the memory stays to the 10 MB that are live.
+ * server [GENERATIONS [LINES]]: a simulated server after Larson and Krishnan.
+ * Four lines of threads, if not told otherwise, each keep 5,000 live blocks of
+ * 8 to 1,000 bytes.  A thread replaces 50,000 random ones of them, then starts
+ * its successor, hands its array over and ends; so most of the blocks a thread
+ * frees were allocated by a thread that no longer exists.  What decides is
+ * what becomes of a dead thread's cache and partly used pages, the cost of a
+ * thread's start and end, and how near the memory stays to the 10 MB that are
+ * live.
  */
 
 #include "wl.h"
 
 #define	LINES		4
+#define	LINES_MAX	64
 #define	BLOCKS		5000
 #define	REPLACED	50000
 
@@ -20,8 +22,8 @@ static struct line {
 	uint64_t	 state;
 	unsigned long	 generations;
 	void		*block[BLOCKS];
-} line[LINES];
-static unsigned running = LINES;
+} line[LINES_MAX];
+static unsigned running;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 
@@ -50,25 +52,29 @@ serve(void *arg)
 int
 main(int argc, char **argv)
 {
-	unsigned long n;
+	unsigned long lines, n;
 	unsigned i;
 	size_t s;
 
 	n = argument(argc, argv, 1, 300);
-	for (i = 0; i < LINES; i++) {
+	lines = argument(argc, argv, 2, LINES);
+	if (lines > LINES_MAX)
+		die("too many lines");
+	running = (unsigned)lines;
+	for (i = 0; i < lines; i++) {
 		line[i].state = seed(4, i);
 		line[i].generations = n;
 		for (s = 0; s < BLOCKS; s++)
 			line[i].block[s] = get(uniform(&line[i].state, 8,
 			    1000));
 	}
-	for (i = 0; i < LINES; i++)
+	for (i = 0; i < lines; i++)
 		pthread_detach(start(serve, &line[i]));
 	pthread_mutex_lock(&lock);
 	while (running > 0)
 		pthread_cond_wait(&ended, &lock);
 	pthread_mutex_unlock(&lock);
-	for (i = 0; i < LINES; i++)
+	for (i = 0; i < lines; i++)
 		for (s = 0; s < BLOCKS; s++)
 			put(line[i].block[s]);
 	return (0);

@@ -4,7 +4,8 @@
 # where it comes from, is said at the top of its program.
 #
 # workload NAME [-t] [-w MIB] PROGRAM [ARGS...]: -t watches its resident memory
-# over time; -w is how much memory it may need, if not 512 MiB, for measure to touch before.
+# over time; -w is how much memory it may need, if not 512 MiB, for measure to
+# touch before.
 
 WORKLOADS=
 declare -A PROGRAM WARM WATCH

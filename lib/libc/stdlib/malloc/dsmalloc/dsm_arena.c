@@ -43,7 +43,7 @@
  *	map		making a leaf
  *	base		metadata
  * Under those from bin to base no system call is made but to map or unmap
- * address space and to say of it that huge pages are not wanted: no purge.
+ * address space and to say of it that huge pages are wanted or not: no purge.
  * Nothing of the program's is called under any but malloc_message() on the
  * way to abort(), which no lock stops then (lock_die()).
  *
@@ -123,6 +123,8 @@ arena_boot(void)
 	regions_init(&arena_set.regions, &arena_set.pool);
 	decay_init(&arena_set.decay, conf.dirty_decay_ms);
 	arena_set.look = conf.dirty_max;
+	if (conf.dirty_decay_ms == 0)
+		pool_unmark(&arena_set.pool);
 	return (arena_new(0) != NULL);
 }
 
@@ -551,6 +553,9 @@ arena_decay_ms_set(unsigned index, int64_t ms)
 
 	if (index < arena_auto && arena_get(index) == NULL)
 		return (false);
+	/* What goes back at once had better not come by 2 MiB. */
+	if (ms == 0)
+		pool_unmark(&arena_set.pool);
 	decay_set(&arena_set.decay, ms, now);
 	store_rlx(&arena_set.look, conf.dirty_max);
 	arena_tick(now);

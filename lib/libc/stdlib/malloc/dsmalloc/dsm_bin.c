@@ -412,9 +412,9 @@ bin_purge_slabs(struct bin *b, struct slab **v, unsigned n)
 			for (nr = 0; nr < NITEMS(r) &&
 			    slab_free_pages(v[i], &at, &r[nr]); nr++)
 				continue;
-			if (nr == 0)
+			if (nr == 0 || !region_break(v[i]->span.region,
+			    r[0].addr, r[0].len))
 				break;
-			region_break(v[i]->span.region, r[0].addr);
 			nr = hooks_purge(pl->hooks, r, nr, pl->ind);
 			for (j = 0; j < nr; j++)
 				bytes += r[j].len;

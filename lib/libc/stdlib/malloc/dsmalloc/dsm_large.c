@@ -141,7 +141,9 @@ large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
  * A table is often used here and there only: giving back the pages that it had
  * before costs a tenth of clearing them, and no page has memory again that is
  * not written to.  Where all of it is, small pages cost twice the clearing and
- * huge ones less.
+ * huge ones less.  A part of a huge page at either end leaves the process, and
+ * stays with the kernel until that is short of memory: to break it up would
+ * take as long as clearing it.
  */
 bool
 large_zero(struct extent *e)
@@ -313,12 +315,12 @@ large_move(struct extent *e, size_t nsize)
 		map_set_one(e->span.addr, e, 0);
 		/* What is not mapped is nobody's. */
 		gone = lost ? osize : 0;
-		pool_forget(pl, gone);
+		pool_forget(pl, p, gone);
 		pool_free(pl, p + gone, nsize - gone,
 		    DSM_MIN(dirty, nsize - gone), load_rlx(&decay_clock));
 		return (NULL);
 	}
-	pool_forget(pl, osize);
+	pool_forget(pl, e->span.addr, osize);
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;
 	map_set_one(p, e, 0);

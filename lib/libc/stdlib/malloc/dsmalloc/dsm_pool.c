@@ -34,6 +34,74 @@ pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
 	pl->grow = POOL_GROW_MIN;
 }
 
+/* Keep in mind that [p, p + size) is marked: with a neighbour if there is
+ * one. */
+static bool
+mark_add(struct pool *pl, char *p, size_t size)
+{
+	struct pool_mark *m;
+
+	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
+		if (p <= m->hi && p + size >= m->lo) {
+			m->lo = DSM_MIN(m->lo, p);
+			m->hi = DSM_MAX(m->hi, p + size);
+			return (true);
+		}
+	if (pl->nmarks == POOL_MARKS)
+		return (false);
+	m = &pl->mark[pl->nmarks++];
+	m->lo = p;
+	m->hi = p + size;
+	return (true);
+}
+
+/* Cut [p, end) out of a mark.  What is left on either side is a mark as far as
+ * it has whole huge pages: others no mapping reaches around any more. */
+static void
+mark_divide(struct pool *pl, struct pool_mark *m, char *p, char *end)
+{
+	struct pool_mark rest;
+
+	rest.lo = (char *)ROUND_UP((uintptr_t)end, POOL_HUGE);
+	rest.hi = m->hi;
+	m->hi = DSM_MIN((char *)ROUND_DOWN((uintptr_t)p, POOL_HUGE), m->hi);
+	if (rest.lo >= rest.hi)
+		return;
+	if (m->lo >= m->hi)
+		*m = rest;
+	else if (pl->nmarks < POOL_MARKS)
+		pl->mark[pl->nmarks++] = rest;
+	else
+		(void)os_nohuge(rest.lo, (size_t)(rest.hi - rest.lo));
+}
+
+/* [p, p + size) is not the pool's any more. */
+static void
+mark_cut(struct pool *pl, char *p, size_t size)
+{
+	struct pool_mark *m = pl->mark;
+
+	while (m < pl->mark + pl->nmarks) {
+		if (p < m->hi && p + size > m->lo)
+			mark_divide(pl, m, p, p + size);
+		if (m->lo >= m->hi)
+			*m = pl->mark[--pl->nmarks];
+		else
+			m++;
+	}
+}
+
+static bool
+mark_find(const struct pool *pl, const void *p)
+{
+	const struct pool_mark *m;
+
+	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
+		if ((const char *)p >= m->lo && (const char *)p < m->hi)
+			return (true);
+	return (false);
+}
+
 static unsigned
 extent_bucket(size_t size)
 {
@@ -143,8 +211,10 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 			base_free(BASE_SPAN, next, sizeof(*next));
 	}
 	if (s == NULL && (s = base_alloc(BASE_SPAN, sizeof(*s))) == NULL) {
-		if (hooks_dalloc(pl->hooks, p, size, pl->ind))
+		if (hooks_dalloc(pl->hooks, p, size, pl->ind)) {
 			pl->mapped -= size;
+			mark_cut(pl, p, size);
+		}
 		return;
 	}
 	s->span.addr = p;
@@ -253,35 +323,15 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
 	return (true);
 }
 
-/* Keep in mind that [p, p + size) is marked: with a neighbour if there is
- * one. */
-static bool
-mark_add(struct pool *pl, char *p, size_t size)
-{
-	struct pool_mark *m;
-
-	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
-		if (p <= m->hi && p + size >= m->lo) {
-			m->lo = DSM_MIN(m->lo, p);
-			m->hi = DSM_MAX(m->hi, p + size);
-			return (true);
-		}
-	if (pl->nmarks == POOL_MARKS)
-		return (false);
-	m = &pl->mark[pl->nmarks++];
-	m->lo = p;
-	m->hi = p + size;
-	return (true);
-}
-
 static void
 pool_mark_locked(struct pool *pl, char *p, size_t size)
 {
 
 	if (pl->mapped >= POOL_MARK_MIN && size >= POOL_HUGE && !pl->markless &&
 	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE &&
-	    hooks_movable(pl->hooks) && mark_add(pl, p, size))
-		(void)os_huge(p, size);
+	    hooks_movable(pl->hooks) && os_huge(p, size) &&
+	    !mark_add(pl, p, size))
+		(void)os_nohuge(p, size);
 }
 
 void
@@ -296,15 +346,12 @@ pool_mark(struct pool *pl, void *p, size_t size)
 void
 pool_unmark(struct pool *pl)
 {
+	struct pool_mark *m;
 
 	lock_take(&pl->lock);
+	for (m = pl->mark; m < pl->mark + pl->nmarks && !pl->markless; m++)
+		(void)os_nohuge(m->lo, (size_t)(m->hi - m->lo));
 	pl->markless = true;
-	while (pl->nmarks != 0) {
-		pl->nmarks--;
-		(void)os_nohuge(pl->mark[pl->nmarks].lo,
-		    (size_t)(pl->mark[pl->nmarks].hi -
-		    pl->mark[pl->nmarks].lo));
-	}
 	lock_drop(&pl->lock);
 }
 
@@ -316,12 +363,14 @@ static bool
 pool_grow(struct pool *pl, size_t size, size_t align)
 {
 	size_t unit = DSM_MAX(pl->grow, ROUND_UP(size, os_page));
+	bool step = unit == pl->grow;
 	char *p;
 
 	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
 	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {
 		if (unit == size)
 			return (false);
+		step = false;
 		unit = DSM_MAX(size, ROUND_DOWN(unit / 2, os_page));
 		pl->grow = POOL_GROW_MIN;
 	}
@@ -329,24 +378,13 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 		(void)hooks_dalloc(pl->hooks, p, unit, pl->ind);
 		return (false);
 	}
-	if (unit == pl->grow)
+	if (step)
 		pool_mark_locked(pl, p, unit);
 	pl->mapped += unit;
 	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
 	    ROUND_DOWN(pl->mapped / 2, POOL_HUGE)));
 	extent_insert(pl, p, unit, false, 0);
 	return (true);
-}
-
-static bool
-mark_find(const struct pool *pl, const void *p)
-{
-	const struct pool_mark *m;
-
-	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
-		if ((const char *)p >= m->lo && (const char *)p < m->hi)
-			return (true);
-	return (false);
 }
 
 /* If [p, p + size) is in a clean extent, it is dirty from now on. */
@@ -366,8 +404,9 @@ extent_dirty(struct pool *pl, char *p, size_t size)
 }
 
 /*
- * [p, p + size) was taken where memory may come in huge pages: what is left
- * of the first and the last of those gets memory together with it.
+ * [p, p + size) was taken where memory may come in huge pages: what is left of
+ * the first and the last of those gets memory together with it; also where it
+ * was dirty, since that may have been in part.
  */
 static void
 pool_taken(struct pool *pl, char *p, size_t size)
@@ -375,12 +414,46 @@ pool_taken(struct pool *pl, char *p, size_t size)
 	char *head = (char *)ROUND_DOWN((uintptr_t)p, POOL_HUGE);
 	char *tail = (char *)ROUND_UP((uintptr_t)p + size, POOL_HUGE);
 
-	if (!mark_find(pl, p))
-		return;
-	if (head != p)
+	if (head != p && mark_find(pl, head))
 		extent_dirty(pl, head, (size_t)(p - head));
-	if (tail != p + size)
+	if (tail != p + size && mark_find(pl, tail - 1))
 		extent_dirty(pl, p + size, (size_t)(tail - p) - size);
+}
+
+/*
+ * Take all of a free extent and the head of the one behind it: dirt and clean
+ * space do not join, but what is left of a huge page and the space behind it
+ * serve one block.  Of default hooks' memory only; nothing can fail.
+ */
+static bool
+extent_cut_two(struct pool *pl, struct extent *s, size_t size, size_t *dirty)
+{
+	size_t first = s->span.size, part;
+	char *p = s->span.addr;
+	struct extent *next = extent_at(pl, p + first);
+
+	if (!hooks_movable(pl->hooks) || next == NULL || first >= size ||
+	    next->span.addr != p + first || first + next->span.size < size ||
+	    !extent_cut(pl, next, p + first, size - first, dirty) ||
+	    !extent_cut(pl, s, p, first, &part))
+		return (false);
+	*dirty += part;
+	pool_taken(pl, p + first, size - first);
+	return (true);
+}
+
+/* The same for a block that may start anywhere, before a clean extent. */
+static char *
+pool_take_two(struct pool *pl, const struct extent *s, size_t size,
+    size_t *dirty)
+{
+	struct extent *prev = extent_at(pl, s->span.addr - MAP_GRANULE);
+	char *p;
+
+	if (prev == NULL || !mark_find(pl, prev->span.addr))
+		return (NULL);
+	p = prev->span.addr;
+	return (extent_cut_two(pl, prev, size, dirty) ? p : NULL);
 }
 
 static void *
@@ -389,9 +462,13 @@ pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
 	struct extent *s;
 	char *p;
 
-	if ((s = pool_fit(pl, true, size, align)) == NULL &&
-	    (s = pool_fit(pl, false, size, align)) == NULL)
-		return (NULL);
+	if ((s = pool_fit(pl, true, size, align)) == NULL) {
+		if ((s = pool_fit(pl, false, size, align)) == NULL)
+			return (NULL);
+		if (align <= os_page &&
+		    (p = pool_take_two(pl, s, size, dirty)) != NULL)
+			return (p);
+	}
 	p = extent_fit(s, size, align);
 	if (!extent_cut(pl, s, p, size, dirty))
 		return (NULL);
@@ -444,20 +521,23 @@ pool_extend(struct pool *pl, void *p, size_t size, size_t more,
 	lock_take(&pl->lock);
 	s = extent_at(pl, end);
 	if (s != NULL && s->span.addr == end && s->span.size >= more &&
-	    hooks_movable(pl->hooks))
+	    hooks_movable(pl->hooks)) {
 		ok = extent_cut(pl, s, end, more, dirty);
-	if (ok)
-		pool_taken(pl, end, more);
+		if (ok)
+			pool_taken(pl, end, more);
+	} else if (s != NULL && s->span.addr == end)
+		ok = extent_cut_two(pl, s, more, dirty);
 	lock_drop(&pl->lock);
 	return (ok);
 }
 
 void
-pool_forget(struct pool *pl, size_t size)
+pool_forget(struct pool *pl, void *p, size_t size)
 {
 
 	lock_take(&pl->lock);
 	pl->mapped -= size;
+	mark_cut(pl, p, size);
 	lock_drop(&pl->lock);
 }
 
@@ -494,6 +574,7 @@ pool_trim(struct pool *pl)
 			break;
 		}
 		pl->mapped -= r.len;
+		mark_cut(pl, r.addr, r.len);
 	}
 	lock_drop(&pl->lock);
 }
@@ -524,17 +605,18 @@ pool_break(struct pool *pl, const struct os_range *r, unsigned n)
 {
 	uintptr_t end, p;
 	unsigned i;
+	char *last;
 
 	for (i = 0; i < n; i++) {
 		p = (uintptr_t)r[i].addr;
 		end = p + r[i].len;
-		if (!pool_marked(pl, r[i].addr))
-			continue;
-		if (p % POOL_HUGE != 0 && DSM_MIN(r[i].len,
-		    POOL_HUGE - p % POOL_HUGE) >= POOL_BREAK)
+		if (p % POOL_HUGE != 0 && DSM_MIN(r[i].len, POOL_HUGE -
+		    p % POOL_HUGE) >= POOL_BREAK && pool_marked(pl, r[i].addr))
 			os_break(r[i].addr);
-		if (DSM_MIN(r[i].len, end % POOL_HUGE) >= POOL_BREAK)
-			os_break((char *)end - os_page);
+		last = (char *)r[i].addr + r[i].len - os_page;
+		if (DSM_MIN(r[i].len, end % POOL_HUGE) >= POOL_BREAK &&
+		    pool_marked(pl, last))
+			os_break(last);
 	}
 }
 

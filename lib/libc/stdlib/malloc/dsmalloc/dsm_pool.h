@@ -54,8 +54,8 @@
 /* A huge page, where it is what x86-64's and arm64's is with 4 KiB pages;
  * others are too big for the regions' way. */
 #define	POOL_HUGE	MIB(2)
-/* Ranges that are marked; each may cost the process two mappings more. */
-#define	POOL_MARKS	16
+/* Ranges that are marked, each of which may cost the process two mappings. */
+#define	POOL_MARKS	32
 
 struct pool_mark {
 	char		*lo;
@@ -96,12 +96,12 @@ bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
  * it: what is free in pieces may do in one. */
 void	 pool_trim(struct pool *);
 /* Address space that left by mremap is not ours any more. */
-void	 pool_forget(struct pool *, size_t size);
+void	 pool_forget(struct pool *, void *, size_t size);
 /* This is about to be filled: it may be huge, if the pool is big enough. */
 void	 pool_mark(struct pool *, void *, size_t size);
 /* May p be in a huge page? */
 bool	 pool_marked(struct pool *, const void *p);
-/* Mark nothing from now on, and nothing of what is. */
+/* Nothing is to become huge from now on; what is may be still. */
 void	 pool_unmark(struct pool *);
 /* Purge dirty extents freed before "before", and older ones until at most
  * "keep" dirty bytes are left; how many bytes were purged. */

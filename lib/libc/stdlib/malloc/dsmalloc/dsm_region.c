@@ -13,14 +13,16 @@
 _Static_assert(REGION_BYTES / REGION_PAGES == MAP_GRANULE,
     "a bit for the smallest page");
 _Static_assert(sizeof(struct region) <= 512, "the budget of a descriptor");
-
 _Static_assert(REGION_BYTES == POOL_HUGE, "a region may be a huge page");
 
 /* Regions of the request's own bucket to try: in it some are too short. */
 #define	REGION_TRIES	6
-/* So many pages of a huge one are worth breaking it up for, which takes as
- * long as purging three times as many, and slows down who uses the rest. */
+/* So many pages of a huge one are worth breaking it up for, which takes 140 us
+ * and more and slows down who uses the rest: an eighth is what a set may hold
+ * beyond its use (dsm_arena.c).  What is shed because of growth, as a request
+ * waits, breaks up no more than half a millisecond's worth of them. */
 #define	REGION_BREAK	(REGION_PAGES / 8)
+#define	REGION_BREAKS	4
 
 void
 regions_init(struct regions *rs, struct pool *pool)
@@ -123,7 +125,8 @@ region_new(struct regions *rs)
 	r->pass = rs->pass;
 	r->npages = (uint16_t)(size >> os_page_shift);
 	r->longest = r->npages;
-	r->huge = size == REGION_BYTES && pool_marked(rs->pool, r->addr);
+	r->huge = size == REGION_BYTES && pool_marked(rs->pool, r->addr) &&
+	    pool_marked(rs->pool, r->addr + size - 1);
 	if (dirty != 0) {
 		/* Where is not known: all may be, and what is not counts as
 		 * fresh here, since it won't when it is taken. */
@@ -151,8 +154,7 @@ region_delete(struct region *r, uint64_t now)
 	rs->dirty -= r->ndirty;
 	if (r->broken) {
 		rs->nbroken--;
-		if (pool_marked(rs->pool, r->addr))
-			(void)os_huge(r->addr, REGION_BYTES);
+		pool_mark(rs->pool, r->addr, REGION_BYTES);
 	}
 	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
 	    (size_t)r->ndirty << os_page_shift, now);
@@ -371,6 +373,7 @@ struct region_hold {
 struct region_purge {
 	bool		 everything;	/* of any age */
 	bool		 all;		/* and of huge pages too */
+	unsigned	 breaks;	/* huge pages that may be broken up */
 	unsigned	 n;
 	struct region_hold hold[OS_PURGE_MAX];
 };
@@ -420,17 +423,21 @@ region_unhuge(const struct region *r, void *page)
 	(void)os_nohuge(r->addr, REGION_BYTES);
 }
 
-void
-region_break(struct region *r, void *page)
+bool
+region_break(struct region *r, void *page, size_t size)
 {
-	bool huge;
+	bool huge, yields;
 
 	lock_take(&r->set->lock);
-	if ((huge = r->huge))
+	huge = r->huge;
+	yields = !huge || (unsigned)(r->npages - r->nused) +
+	    (unsigned)(size >> os_page_shift) >= REGION_BREAK;
+	if (huge && yields)
 		region_broken(r);
 	lock_drop(&r->set->lock);
-	if (huge)
+	if (huge && yields)
 		region_unhuge(r, page);
+	return (yields);
 }
 
 /* Hold the runs of one region that are due; true when there was room. */
@@ -448,6 +455,9 @@ region_hold_due(struct region *r, struct region_purge *rp)
 			return (true);
 		if (rp->n == NITEMS(rp->hold))
 			return (false);
+		if (rp->breaks == 0)
+			return (true);
+		rp->breaks--;
 		region_broken(r);
 		(void)region_due(r, true, due);
 		first = true;
@@ -478,7 +488,6 @@ regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
 	struct region *r;
 	size_t held = rs->dirty;
 	bool whole = true;
-	unsigned i;
 
 	rp->n = 0;
 	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass) {
@@ -490,8 +499,10 @@ regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
 		}
 		if (!whole)
 			break;
-		for (i = 0; i < REGION_WORDS; i++)
-			r->old[i] = r->touched[i] & ~r->used[i];
+		if (r->ndirty != 0)
+			(void)region_due(r, true, r->old);
+		else
+			memset(r->old, 0, sizeof(r->old));
 		r->pass = rs->pass;
 		TAILQ_REMOVE(&rs->all, r, all);
 		TAILQ_INSERT_TAIL(&rs->all, r, all);
@@ -551,6 +562,7 @@ regions_purge(struct regions *rs, bool everything, size_t limit)
 
 	rp.everything = everything;
 	rp.all = everything && limit == SIZE_MAX;
+	rp.breaks = limit == SIZE_MAX ? UINT32_MAX : REGION_BREAKS;
 	lock_take(&rs->lock);
 	rs->pass++;
 	do {

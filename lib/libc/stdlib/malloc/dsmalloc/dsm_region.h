@@ -30,11 +30,12 @@
  * no lock is held.
  *
  * Huge pages.  A region in a range that the pool has marked may be one huge
- * page: then all of it that is free is dirty.  It goes back whole, or when there is much of it to give back: then
- * it is broken up first, and marked lest the kernel makes it whole again with
- * memory that nobody asked for.  An empty region's mark is taken back.  Each
- * such mark may cost two mappings: there are REGION_BROKEN_MAX at the most,
- * from where the pool's memory is not to be huge at all.
+ * page: then all of it that is free is dirty once a page of it was taken.  It
+ * goes back whole, or when an eighth of it can go: then it is broken up first,
+ * and marked lest the kernel makes it whole again with memory that nobody
+ * asked for.  Once it is empty that mark is taken back.  Each may divide a
+ * mapping, in three: there are REGION_BROKEN_MAX at the most, from where on
+ * nothing is to become huge, so that a process keeps well under 1,000.
  *
  * Locks: the set's, one for all arenas that share pages; below bin and
  * large, above pool.
@@ -109,8 +110,9 @@ void	 region_free(struct region *, unsigned page, size_t size,
 /* Take the pages behind a run too, if they are free. */
 bool	 region_extend(struct region *, unsigned page, size_t osize,
 	    size_t nsize);
-/* A free page in a slab or block of a region is about to be purged. */
-void	 region_break(struct region *, void *page);
+/* Free pages in a slab of a region, so many bytes from this one on, are about
+ * to be purged: false when it is not worth it. */
+bool	 region_break(struct region *, void *page, size_t size);
 /* One decay pass; everything: dirty pages of any age, until "limit" bytes
  * are purged or somewhat more.  Bytes purged. */
 size_t	 regions_purge(struct regions *, bool everything, size_t limit);

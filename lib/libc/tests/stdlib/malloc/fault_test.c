@@ -383,7 +383,9 @@ some(unsigned int permille)
 	printf("%ld KiB resident, %ld before; %ld mapped\n", resident, start,
 	    mapped);
 	fflush(stdout);
-	if (resident > start + (32 << 10))
+	/* 30 times 200 MB were live.  Where advice on huge pages fails the
+	 * system may fill up one of which a part is in use or was. */
+	if (resident > start + (64 << 10))
 		wrong("grew by %ld KiB\n", resident - start);
 	recover();
 }

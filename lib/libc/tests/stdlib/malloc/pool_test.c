@@ -245,14 +245,21 @@ ATF_TC_BODY(extend, tc)
 	ATF_CHECK_EQ(p + 3 * os_page, q);
 	ATF_CHECK(!pool_extend(&pool, p, 3 * os_page, os_page, &dirt));
 	give(q, 4 * os_page, 1);
-	ATF_CHECK(!pool_extend(&pool, p, 3 * os_page, 5 * os_page, &dirt));
+	ATF_CHECK(!pool_extend(&pool, p, 3 * os_page, UNIT, &dirt));
 	ATF_CHECK(pool_extend(&pool, p, 3 * os_page, os_page, &dirt));
 	ATF_CHECK(!zeroed);
 	ATF_CHECK(is_free(q + os_page, 3 * os_page));
 	ATF_CHECK(pool_extend(&pool, p, 4 * os_page, 3 * os_page, &dirt));
 	ATF_CHECK_EQ(0, pool.dirty);
 	ATF_CHECK_EQ(UNIT - 7 * os_page, pool.clean);
-	pool_forget(&pool, 7 * os_page);
+	/* Dirty pages and clean ones behind them. */
+	give(p + 5 * os_page, 2 * os_page, 1);
+	ATF_CHECK(pool_extend(&pool, p, 5 * os_page, 4 * os_page, &dirt));
+	ATF_CHECK_EQ(2 * os_page, dirt);
+	ATF_CHECK_EQ(0, pool.dirty);
+	give(p + 7 * os_page, 2 * os_page, 1);
+	(void)pool_purge(&pool, UINT64_MAX, 0);
+	pool_forget(&pool, p, 7 * os_page);
 	ATF_CHECK_EQ(UNIT - 7 * os_page, pool.mapped);
 }
 
