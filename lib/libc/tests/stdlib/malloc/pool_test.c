@@ -425,6 +425,80 @@ ATF_TC_BODY(random, tc)
 	ATF_CHECK(!fake.wrong);
 }
 
+ATF_TC(marks);
+ATF_TC_HEAD(marks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where memory may be huge is known, "
+	    "and forgotten with it");
+}
+ATF_TC_BODY(marks, tc)
+{
+	char *lo, *p;
+
+	fresh_pool(&pool, &hooks_default, 0);
+	/* For one great request, nothing; nor while the pool is small. */
+	p = take(MIB(15));
+	ATF_CHECK(!pool_marked(&pool, p));
+	p = take(MIB(4));
+	ATF_CHECK(!pool_marked(&pool, p));
+	ATF_REQUIRE(pool.mapped > MIB(16));
+	while (pool.nmarks == 0 && pool.mapped < MIB(256))
+		ATF_REQUIRE(take(MIB(2)) != NULL);
+	if (pool.nmarks == 0)
+		atf_tc_skip("huge pages are not for the asking");
+	lo = pool.mark[0].lo;
+	ATF_REQUIRE(pool.mark[0].hi >= lo + MIB(8));
+	ATF_CHECK(pool_marked(&pool, lo));
+	ATF_CHECK(!pool_marked(&pool, lo - 1));
+	ATF_CHECK(!pool_marked(&pool, pool.mark[0].hi));
+	/* A part of a huge page goes: what is left of it cannot be one. */
+	pool_forget(&pool, lo + MIB(3), MIB(2));
+	ATF_CHECK_EQ(2, pool.nmarks);
+	ATF_CHECK(pool_marked(&pool, lo + MIB(2) - 1));
+	ATF_CHECK(!pool_marked(&pool, lo + MIB(2)));
+	ATF_CHECK(!pool_marked(&pool, lo + MIB(6) - 1));
+	ATF_CHECK(pool_marked(&pool, lo + MIB(6)));
+	pool_forget(&pool, lo, MIB(2));
+	ATF_CHECK_EQ(1, pool.nmarks);
+	ATF_CHECK(!pool_marked(&pool, lo));
+	/* Known still, but nothing more comes to it. */
+	pool_unmark(&pool);
+	ATF_CHECK(pool_marked(&pool, lo + MIB(6)));
+	pool_mark(&pool, lo, MIB(2));
+	ATF_CHECK(!pool_marked(&pool, lo));
+}
+
+ATF_TC(tails);
+ATF_TC_HEAD(tails, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The rest of a huge page is dirty, "
+	    "and serves the next block");
+}
+ATF_TC_BODY(tails, tc)
+{
+	const size_t size = MIB(1) + KIB(100);
+	char *p, *q;
+
+	fresh_pool(&pool, &hooks_default, 0);
+	while (pool.nmarks == 0 && pool.mapped < MIB(256))
+		ATF_REQUIRE(take(MIB(2)) != NULL);
+	if (pool.nmarks == 0)
+		atf_tc_skip("huge pages are not for the asking");
+	ATF_REQUIRE_EQ(0, pool.dirty);
+	p = pool_alloc(&pool, size, POOL_HUGE, &dirt);
+	ATF_REQUIRE(pool_marked(&pool, p));
+	ATF_CHECK_EQ(POOL_HUGE - size, pool.dirty);
+	q = take(size);
+	ATF_CHECK_EQ(p + size, q);
+	ATF_CHECK_EQ(POOL_HUGE - size, dirt);
+	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.dirty);
+	ATF_CHECK(pool_extend(&pool, q, size, POOL_HUGE, &dirt));
+	ATF_CHECK_EQ(2 * (POOL_HUGE - size), dirt);
+	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.dirty);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -436,6 +510,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, purges);
 	ATF_TP_ADD_TC(tp, purge_fails);
 	ATF_TP_ADD_TC(tp, no_memory);
+	ATF_TP_ADD_TC(tp, marks);
+	ATF_TP_ADD_TC(tp, tails);
 	ATF_TP_ADD_TC(tp, random);
 
 	return (atf_no_error());
