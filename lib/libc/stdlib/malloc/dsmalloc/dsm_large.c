@@ -303,12 +303,13 @@ large_move(struct extent *e, size_t nsize)
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
 	size_t dirty, gone, osize = e->span.size;
-	bool lost;
+	bool lost, marked;
 	char *p;
 
 	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
 	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &dirty)) == NULL)
 		return (NULL);
+	marked = pool_marked(pl, e->span.addr);
 	/* Before the old place is gone: then it may be another thread's. */
 	map_set_one(e->span.addr, NULL, 0);
 	if (!os_move(e->span.addr, osize, p, &lost)) {
@@ -324,7 +325,7 @@ large_move(struct extent *e, size_t nsize)
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;
 	map_set_one(p, e, 0);
-	pool_mark(pl, p, nsize);
+	pool_mark(pl, p, nsize, marked);
 	large_account(l, e, osize);
 	return (p);
 }

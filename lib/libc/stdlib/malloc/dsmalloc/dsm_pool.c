@@ -12,6 +12,9 @@
 #define	POOL_GROW_MAX	MIB(64)
 /* A region of which nothing is used yet is an eighth of this. */
 #define	POOL_MARK_MIN	MIB(16)
+/* A block that is more than this part of the pool is often a table that is used
+ * here and there only: it does not come in huge pages. */
+#define	POOL_AHEAD	8
 /* A part of a huge page for which it is broken up: that takes as long as the
  * faults by which a quarter of it would come back.  A smaller part leaves the
  * process and is the kernel's to find when it is short of memory. */
@@ -190,8 +193,10 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 	prev = extent_at(pl, p - MAP_GRANULE);
 	next = extent_at(pl, p + size);
 	s = NULL;
-	if (prev != NULL && !prev->dirty == !dirty && hooks_merge(pl->hooks,
-	    prev->span.addr, prev->span.size, p, size, pl->ind)) {
+	if (prev != NULL && !prev->dirty == !dirty &&
+	    mark_find(pl, p - 1) == mark_find(pl, p) &&
+	    hooks_merge(pl->hooks, prev->span.addr, prev->span.size, p, size,
+	    pl->ind)) {
 		extent_unlink(pl, prev);
 		p = prev->span.addr;
 		size += prev->span.size;
@@ -199,8 +204,10 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 		stamp = DSM_MIN(stamp, prev->stamp);
 		s = prev;
 	}
-	if (next != NULL && !next->dirty == !dirty && hooks_merge(pl->hooks,
-	    p, size, next->span.addr, next->span.size, pl->ind)) {
+	if (next != NULL && !next->dirty == !dirty &&
+	    mark_find(pl, p + size - 1) == mark_find(pl, p + size) &&
+	    hooks_merge(pl->hooks, p, size, next->span.addr, next->span.size,
+	    pl->ind)) {
 		extent_unlink(pl, next);
 		size += next->span.size;
 		dirty += next->dirty;
@@ -235,15 +242,35 @@ extent_fit(const struct extent *s, size_t size, size_t align)
 	return (p + size <= s->span.addr + s->span.size ? p : NULL);
 }
 
-static struct extent *
-bucket_fit(struct extent_list *l, size_t size, size_t align, unsigned tries)
+/* Is a request too big for space where each touch brings 2 MiB? */
+static bool
+pool_is_ahead(const struct pool *pl, size_t size)
 {
+
+	return (pl->mapped >= POOL_MARK_MIN && size > POOL_HUGE &&
+	    size > pl->mapped / POOL_AHEAD);
+}
+
+static bool
+extent_marked(const struct pool *pl, const struct extent *s)
+{
+
+	return (mark_find(pl, s->span.addr) ||
+	    mark_find(pl, s->span.addr + s->span.size - 1));
+}
+
+/* The best of a list's first few, none that is marked if small is set. */
+static struct extent *
+bucket_fit(const struct pool *pl, const struct extent_list *l, size_t size,
+    size_t align, bool small)
+{
+	unsigned tries = POOL_TRIES;
 	struct extent *best = NULL, *s;
 
 	TAILQ_FOREACH(s, l, link) {
 		if (tries-- == 0)
 			break;
-		if (extent_fit(s, size, align) != NULL &&
+		if (!(small && extent_marked(pl, s)) && extent_fit(s, size, align) != NULL &&
 		    (best == NULL || s->span.size < best->span.size))
 			best = s;
 	}
@@ -252,7 +279,7 @@ bucket_fit(struct extent_list *l, size_t size, size_t align, unsigned tries)
 
 /* The best fitting free extent of one state, or NULL. */
 static struct extent *
-pool_fit(struct pool *pl, bool dirty, size_t size, size_t align)
+pool_fit(struct pool *pl, bool dirty, size_t size, size_t align, bool small)
 {
 	unsigned b, end;
 	struct extent *s;
@@ -261,8 +288,8 @@ pool_fit(struct pool *pl, bool dirty, size_t size, size_t align)
 	/* Only lists with their bit set exist. */
 	for (end = POOL_BUCKETS; (b = bits_next_set(pl->mask[dirty], b,
 	    end)) < end; b++)
-		if ((s = bucket_fit(&pl->bucket[dirty][b], size, align,
-		    POOL_TRIES)) != NULL)
+		if ((s = bucket_fit(pl, &pl->bucket[dirty][b], size, align,
+		    small)) != NULL)
 			return (s);
 	return (NULL);
 }
@@ -323,23 +350,35 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
 	return (true);
 }
 
+static bool
+pool_may_mark(const struct pool *pl, size_t size)
+{
+
+	return (pl->mapped >= POOL_MARK_MIN && size >= POOL_HUGE &&
+	    !pl->markless && hooks_movable(pl->hooks) &&
+	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE);
+}
+
+/* A mark that is known without one does no harm, one that is not does. */
 static void
 pool_mark_locked(struct pool *pl, char *p, size_t size)
 {
 
-	if (pl->mapped >= POOL_MARK_MIN && size >= POOL_HUGE && !pl->markless &&
-	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE &&
-	    hooks_movable(pl->hooks) && os_huge(p, size) &&
-	    !mark_add(pl, p, size))
-		(void)os_nohuge(p, size);
+	if (mark_add(pl, p, size) && !os_huge(p, size))
+		mark_cut(pl, p, size);
 }
 
 void
-pool_mark(struct pool *pl, void *p, size_t size)
+pool_mark(struct pool *pl, void *p, size_t size, bool marked)
 {
 
 	lock_take(&pl->lock);
-	pool_mark_locked(pl, p, size);
+	if (!marked && pool_may_mark(pl, size))
+		pool_mark_locked(pl, p, size);
+	else if (marked && mark_add(pl, p, size))
+		(void)os_huge(p, size);
+	else if (marked)
+		(void)os_nohuge(p, size);
 	lock_drop(&pl->lock);
 }
 
@@ -363,9 +402,11 @@ static bool
 pool_grow(struct pool *pl, size_t size, size_t align)
 {
 	size_t unit = DSM_MAX(pl->grow, ROUND_UP(size, os_page));
-	bool step = unit == pl->grow;
+	bool step = !pool_is_ahead(pl, size);
 	char *p;
 
+	if (!step)
+		unit = ROUND_UP(size, os_page);
 	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
 	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {
 		if (unit == size)
@@ -378,7 +419,7 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 		(void)hooks_dalloc(pl->hooks, p, unit, pl->ind);
 		return (false);
 	}
-	if (step)
+	if (step && pool_may_mark(pl, unit))
 		pool_mark_locked(pl, p, unit);
 	pl->mapped += unit;
 	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
@@ -456,14 +497,17 @@ pool_take_two(struct pool *pl, const struct extent *s, size_t size,
 	return (extent_cut_two(pl, prev, size, dirty) ? p : NULL);
 }
 
+/* What is dirty has its memory, huge or not; small: what is clean is not to be
+ * huge. */
 static void *
-pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
+pool_take(struct pool *pl, size_t size, size_t align, bool small,
+    size_t *dirty)
 {
 	struct extent *s;
 	char *p;
 
-	if ((s = pool_fit(pl, true, size, align)) == NULL) {
-		if ((s = pool_fit(pl, false, size, align)) == NULL)
+	if ((s = pool_fit(pl, true, size, align, false)) == NULL) {
+		if ((s = pool_fit(pl, false, size, align, small)) == NULL)
 			return (NULL);
 		if (align <= os_page &&
 		    (p = pool_take_two(pl, s, size, dirty)) != NULL)
@@ -479,12 +523,14 @@ pool_take(struct pool *pl, size_t size, size_t align, size_t *dirty)
 void *
 pool_alloc(struct pool *pl, size_t size, size_t align, size_t *dirty)
 {
+	bool small;
 	void *p;
 
 	lock_take(&pl->lock);
-	if ((p = pool_take(pl, size, align, dirty)) == NULL &&
-	    pool_grow(pl, size, align))
-		p = pool_take(pl, size, align, dirty);
+	small = pool_is_ahead(pl, size);
+	if ((p = pool_take(pl, size, align, small, dirty)) == NULL &&
+	    (pool_grow(pl, size, align) || small))
+		p = pool_take(pl, size, align, false, dirty);
 	lock_drop(&pl->lock);
 	return (p);
 }

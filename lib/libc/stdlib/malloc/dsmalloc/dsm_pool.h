@@ -24,12 +24,13 @@
  *
  * Huge pages.  While a process is small its memory comes in small pages: each
  * huge one that is touched at one end is 2 MiB resident.  Once POOL_MARK_MIN
- * is mapped what the pool maps in its own steps is marked, before anyone
- * touches it: regions are filled page by page, blocks mostly are, and the
- * page that is ahead of the use is an eighth at the most.  What is mapped for
- * one request beyond the step is not: a table as large as all the rest is
- * often used here and there only.  A block that mremap moves on is, since it
- * was filled before it grew.
+ * is mapped what the pool maps is marked, before anyone touches it: regions
+ * are filled page by page, blocks mostly are, and what is ahead of the use is
+ * an eighth at the most.  A block that is more than an eighth of the pool may
+ * be a table that is used here and there only (a compressor's are): it gets
+ * space that is not marked.  One that mremap moves on is marked, since it was
+ * filled before it grew.  What shares a huge page with what is taken has
+ * memory from then on, and counts as dirty.
  *
  * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held.  Failure: NULL.
@@ -97,8 +98,9 @@ bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
 void	 pool_trim(struct pool *);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, void *, size_t size);
-/* This is about to be filled: it may be huge, if the pool is big enough. */
-void	 pool_mark(struct pool *, void *, size_t size);
+/* This is filled or about to be: it may be huge, if the pool is big enough.
+ * marked: a part of it came from where it was that already. */
+void	 pool_mark(struct pool *, void *, size_t size, bool marked);
 /* May p be in a huge page? */
 bool	 pool_marked(struct pool *, const void *p);
 /* Nothing is to become huge from now on; what is may be still. */

@@ -154,7 +154,7 @@ region_delete(struct region *r, uint64_t now)
 	rs->dirty -= r->ndirty;
 	if (r->broken) {
 		rs->nbroken--;
-		pool_mark(rs->pool, r->addr, REGION_BYTES);
+		pool_mark(rs->pool, r->addr, REGION_BYTES, false);
 	}
 	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
 	    (size_t)r->ndirty << os_page_shift, now);
@@ -366,7 +366,8 @@ struct region_hold {
 	struct region	*region;
 	uint16_t	 page;
 	uint16_t	 n;
-	bool		 first;		/* of a huge page to break up */
+	bool		 first;		/* of a huge page to break up, or,
+					   later, of one that cannot be */
 };
 
 /* What a purge is after, and what it holds. */
@@ -415,12 +416,26 @@ region_broken(struct region *r)
 	}
 }
 
-static void
+static bool
 region_unhuge(const struct region *r, void *page)
 {
 
 	os_break(page);
-	(void)os_nohuge(r->addr, REGION_BYTES);
+	return (os_nohuge(r->addr, REGION_BYTES));
+}
+
+/* The system did not take the advice: it may make it whole again. */
+static void
+region_stays_huge(struct region *r)
+{
+	unsigned nfree = r->npages - (unsigned)r->nused;
+
+	LOCK_ASSERT(&r->set->lock);
+	r->set->dirty += nfree - r->ndirty;
+	r->ndirty = (uint16_t)nfree;
+	r->huge = true;
+	r->broken = false;
+	r->set->nbroken--;
 }
 
 bool
@@ -435,8 +450,11 @@ region_break(struct region *r, void *page, size_t size)
 	if (huge && yields)
 		region_broken(r);
 	lock_drop(&r->set->lock);
-	if (huge && yields)
-		region_unhuge(r, page);
+	if (huge && yields && !region_unhuge(r, page)) {
+		lock_take(&r->set->lock);
+		region_stays_huge(r);
+		lock_drop(&r->set->lock);
+	}
 	return (yields);
 }
 
@@ -511,9 +529,9 @@ regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
 
 /* Have the system take what is held; how many of the runs it took. */
 static unsigned
-regions_give(struct regions *rs, const struct region_purge *rp)
+regions_give(struct regions *rs, struct region_purge *rp)
 {
-	const struct region_hold *h;
+	struct region_hold *h;
 	struct os_range v[OS_PURGE_MAX];
 	unsigned i;
 
@@ -523,13 +541,13 @@ regions_give(struct regions *rs, const struct region_purge *rp)
 		    os_page_shift);
 		v[i].len = (size_t)h->n << os_page_shift;
 		if (h->first)
-			region_unhuge(h->region, v[i].addr);
+			h->first = !region_unhuge(h->region, v[i].addr);
 	}
 	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind));
 }
 
 static size_t
-regions_purge_held(struct regions *rs, const struct region_purge *rp)
+regions_purge_held(struct regions *rs, struct region_purge *rp)
 {
 	const struct region_hold *h;
 	unsigned done, i;
@@ -539,10 +557,14 @@ regions_purge_held(struct regions *rs, const struct region_purge *rp)
 	lock_take(&rs->lock);
 	for (i = 0; i < rp->n; i++) {
 		h = &rp->hold[i];
+		if (h->first)
+			region_stays_huge(h->region);
 		if (i < done) {
 			bits_clear(h->region->touched, h->page, h->page + h->n);
 			bytes += (size_t)h->n << os_page_shift;
-		} else {
+		}
+		if (i >= done || (h->region->huge &&
+		    h->n < h->region->npages)) {
 			h->region->ndirty += h->n;
 			rs->dirty += h->n;
 		}

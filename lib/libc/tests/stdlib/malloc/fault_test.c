@@ -251,7 +251,7 @@ recover(void)
 	release();
 	usage(&resident, &mapped);
 	/* 200 MB were live, most of them twice. */
-	if (resident > 40 << 10)
+	if (resident > 64 << 10)
 		wrong("%ld KiB are still resident\n", resident);
 }
 

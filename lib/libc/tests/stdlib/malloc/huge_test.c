@@ -106,20 +106,23 @@ ATF_TC_BODY(dense, tc)
 ATF_TC_WITHOUT_HEAD(sparse);
 ATF_TC_BODY(sparse, tc)
 {
-	size_t i;
+	static const size_t sizes[] = { 32 * MB, 40 * MB, 512 * MB };
+	size_t i, j;
 	long before;
 	char *p;
 
 	require_madvise();
 	fill(NBLOCKS);
-	before = resident();
-	p = calloc(1, 512 * MB);
-	ATF_REQUIRE(p != NULL);
-	for (i = 0; i < 512 * MB; i += 4 * MB)
-		p[i] = 1;
-	ATF_CHECK_MSG(resident() - before < 4 * 1024,
-	    "%ld KiB for 128 pages", resident() - before);
-	free(p);
+	for (j = 0; j < nitems(sizes); j++) {
+		before = resident();
+		p = calloc(1, sizes[j]);
+		ATF_REQUIRE(p != NULL);
+		for (i = 0; i < sizes[j]; i += 4 * MB)
+			p[i] = 1;
+		ATF_CHECK_MSG(resident() - before < 4 * 1024,
+		    "%ld KiB for %zu pages", resident() - before,
+		    sizes[j] / (4 * MB));
+	}
 }
 
 /* What is free in a huge page goes back, and stays away. */

@@ -465,7 +465,7 @@ ATF_TC_BODY(marks, tc)
 	/* Known still, but nothing more comes to it. */
 	pool_unmark(&pool);
 	ATF_CHECK(pool_marked(&pool, lo + MIB(6)));
-	pool_mark(&pool, lo, MIB(2));
+	pool_mark(&pool, lo, MIB(2), false);
 	ATF_CHECK(!pool_marked(&pool, lo));
 }
 
