@@ -72,10 +72,12 @@ scaling_table() {
 				echo ${result[$w,$a,$n]} | tr ' ' '\n' |
 				    sort -n | awk '{ v[NR] = $1 }
 				    END { print v[int((NR + 1) / 2)] }'
-			done | awk '{ v[NR] = $1; printf "%9s", $1 == "-" ?
-			    "failed" : sprintf("%.2f", $1) }
-			    END { printf "%9s", v[1] > 0 && v[NR] != "-" ?
-			    sprintf("%.2f", v[NR] / v[1]) : "" }'
+			done | awk '
+			    $1 == "-" { printf "%9s", "failed"; bad = 1; next }
+			    { printf "%9.2f", $1; last = $1 }
+			    NR == 1 { first = $1 }
+			    END { if (bad || first <= 0) printf "%9s", "";
+				else printf "%9.2f", last / first }'
 			if [ "$a" = dsmalloc ]; then
 				peers_command "${what[$a]}" || exit 2
 				for n in $SCALING_THREADS; do
