@@ -19,9 +19,8 @@ scaling_command() {
 }
 
 # scaling_locks COMMAND...: how often a bin's lock is taken, for each 1,000
-# objects that are allocated: fills and flushes in the report at exit, where
-# the four figures behind the size and the requests are slots handed out and
-# taken back, slots in use, slabs, slabs opened, fills and flushes.
+# objects that are allocated: fills and flushes in the report at exit, which are
+# the eighth and ninth of a size's figures, as the requests are the second.
 scaling_locks() {
 	MALLOC_CONF=stats_print:true "$@" 2>&1 >/dev/null | awk '
 	    /^Small objects/ { small = 1; next }
@@ -32,7 +31,6 @@ scaling_locks() {
 
 scaling() {
 	local a at cpu n r sum total w
-	locked need_packages perl
 	build measure $SCALING
 	choose_allocators
 	[ -n "$rounds_given" ] || rounds=3
@@ -59,7 +57,7 @@ scaling() {
 	scaling_table
 }
 
-# The medians; and where an allocator is the first, its locks.
+# The medians, and of dsmalloc the locks.
 scaling_table() {
 	local a n w
 	printf '%-10s%-12s' workload "cpu s by"

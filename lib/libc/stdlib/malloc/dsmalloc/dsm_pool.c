@@ -179,6 +179,16 @@ extent_at(struct pool *pl, const char *p)
 	return (s->span.owner == pl ? s : NULL);
 }
 
+/* Is an extent of the same state as its neighbour beyond the edge? */
+static bool
+extent_joins(const struct pool *pl, const struct extent *s, size_t dirty,
+    const char *edge)
+{
+
+	return (!s->dirty == !dirty &&
+	    mark_find(pl, edge - 1) == mark_find(pl, edge));
+}
+
 /*
  * Make [p, p + size) a free extent, joined with neighbours of its state.
  * Without memory for a descriptor the space is lost to the process, not to
@@ -193,8 +203,7 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 	prev = extent_at(pl, p - MAP_GRANULE);
 	next = extent_at(pl, p + size);
 	s = NULL;
-	if (prev != NULL && !prev->dirty == !dirty &&
-	    mark_find(pl, p - 1) == mark_find(pl, p) &&
+	if (prev != NULL && extent_joins(pl, prev, dirty, p) &&
 	    hooks_merge(pl->hooks, prev->span.addr, prev->span.size, p, size,
 	    pl->ind)) {
 		extent_unlink(pl, prev);
@@ -204,8 +213,7 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 		stamp = DSM_MIN(stamp, prev->stamp);
 		s = prev;
 	}
-	if (next != NULL && !next->dirty == !dirty &&
-	    mark_find(pl, p + size - 1) == mark_find(pl, p + size) &&
+	if (next != NULL && extent_joins(pl, next, dirty, p + size) &&
 	    hooks_merge(pl->hooks, p, size, next->span.addr, next->span.size,
 	    pl->ind)) {
 		extent_unlink(pl, next);
@@ -270,7 +278,8 @@ bucket_fit(const struct pool *pl, const struct extent_list *l, size_t size,
 	TAILQ_FOREACH(s, l, link) {
 		if (tries-- == 0)
 			break;
-		if (!(small && extent_marked(pl, s)) && extent_fit(s, size, align) != NULL &&
+		if (!(small && extent_marked(pl, s)) &&
+		    extent_fit(s, size, align) != NULL &&
 		    (best == NULL || s->span.size < best->span.size))
 			best = s;
 	}

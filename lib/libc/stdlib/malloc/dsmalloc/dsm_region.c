@@ -404,10 +404,10 @@ region_broken(struct region *r)
 {
 	unsigned i;
 
-	for (i = 0; i < REGION_WORDS; i++)
+	for (i = 0; i < REGION_WORDS; i++) {
 		r->old[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
-	for (i = 0; i < REGION_WORDS; i++)
 		r->touched[i] |= r->old[i];
+	}
 	r->huge = false;
 	if (!r->broken) {
 		r->broken = true;
