@@ -9,8 +9,8 @@
  * the nine calls that jemalloc's extent hooks are.  The default set stands on
  * os and is the only one so far.  All memory of a pool is asked for, purged
  * and returned through its hooks.  What has no call there, moving pages by
- * mremap, is done only where hooks_movable() says that the memory is the
- * system's.
+ * mremap and advice on huge pages, is only for memory that is the system's, as
+ * hooks_movable() says.
  *
  * The set is constant once a pool has it.  alloc, dalloc, split and merge run
  * under the pool's lock, purges under none.  A NULL member means "cannot";
@@ -53,7 +53,8 @@ bool	 hooks_merge(struct hooks *, void *a, size_t alen, void *b,
 	    size_t blen, unsigned ind);
 bool	 hooks_split(struct hooks *, void *a, size_t alen, size_t blen,
 	    unsigned ind);
-/* Moving pages by the kernel is only done to memory of the default set. */
+/* Memory of the default set is the system's: its pages may be moved by the
+ * kernel, and be huge. */
 static inline bool
 hooks_movable(const struct hooks *h)
 {

@@ -12,15 +12,15 @@
  * back: about how much is known, not where) or clean (reads as zero).  Regions
  * and blocks above half a region are taken from it and go back to it whole, so
  * pages flow between arenas, between threads that come and go, and between
- * small and large uses.  Neighbours of one state join: a free extent's first
- * and last granule carry a map word with MAP_TAG_FREE, under which free()
- * finds nothing.
+ * small and large uses.  Neighbours join if both are dirty or both clean, and
+ * both marked (see below) or both not: a free extent's first and last granule
+ * carry a map word with MAP_TAG_FREE, under which free() finds nothing.
  *
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
  * first, or purged in order of age (clean).  Best fit by size class, dirty
  * before clean.  Address space is kept until the process ends; what a pool
- * maps at a time is half of what it has, 1 MiB to 64 MiB, and less when the
- * system refuses.
+ * maps at a time is half of what it has, 1 MiB to 64 MiB, less when the system
+ * refuses, and for a block that is not to be huge just what that needs.
  *
  * Huge pages.  While a process is small its memory comes in small pages: each
  * huge one that is touched at one end is 2 MiB resident.  Once POOL_MARK_MIN
