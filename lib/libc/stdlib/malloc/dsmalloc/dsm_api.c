@@ -113,6 +113,24 @@ api_alloc(size_t size, size_t align, unsigned class, bool *zeroed)
 	return (p);
 }
 
+/* What a thread's own cache or its arena's stock of large blocks serves: nearly
+ * all. */
+static DSM_INLINE void *
+api_ready(size_t size, unsigned class)
+{
+	struct cache *c = cache_enter_quick();
+	void *p;
+
+	if (unlikely(c == NULL))
+		return (NULL);
+	if (class != 0)
+		p = cache_malloc(c, class);
+	else if ((p = large_restock(&c->arena->large, size)) != NULL)
+		cache_tick_large(c);
+	cache_leave_quick(c);
+	return (p);
+}
+
 static void * DSM_NOINLINE
 malloc_slow(size_t size)
 {
@@ -122,7 +140,9 @@ malloc_slow(size_t size)
 
 	if (size <= SIZE_SMALL_MAX)
 		class = size_class(size + (size == 0));
-	p = api_alloc(size, 1, class, &zeroed);
+	p = api_ready(size, class);
+	if (unlikely(p == NULL))
+		p = api_alloc(size, 1, class, &zeroed);
 	return (likely(p != NULL) ? p : api_nomem(size));
 }
 
@@ -180,42 +200,73 @@ api_usable(const char *what, const void *p, uint64_t word)
 	return (api_extent(what, p, word)->span.size);
 }
 
+/* A small block that no fast path takes, or one of another's making. */
+static void DSM_NOINLINE
+free_small(void *p, uint64_t word)
+{
+	struct cache *c;
+	bool first;
+
+	/* Beyond the map's window it is only here that there may be room. */
+	if (fast_push(fast_entry(cache_self, map_tag(word)), p))
+		return;
+	if (likely((c = cache_enter_quick()) != NULL)) {
+		cache_free(c, p, map_tag(word) / ARENA_TAG(1));
+		cache_leave_quick(c);
+		return;
+	}
+	/* What a thread frees first of all is another's, and goes home: it may
+	 * share a cache line with that one's next. */
+	first = cache_self == CACHE_EMPTY;
+	c = cache_enter();
+	if (likely(c != NULL && !first))
+		cache_free(c, p, map_tag(word) / ARENA_TAG(1));
+	else
+		cache_free_none(p);
+	cache_leave();
+}
+
+static DSM_INLINE void
+free_extent(struct cache *c, struct extent *e)
+{
+	struct arena *a = arena_of_large(e->span.owner);
+	uint64_t now;
+
+	cache_tick_free(c);
+	now = load_rlx(&decay_clock);
+	large_free(e, now);
+	arena_freed(a, now);
+}
+
+static void DSM_NOINLINE
+free_large(void *p, uint64_t word)
+{
+	struct extent *e = api_extent("free", p, word);
+	struct cache *c;
+
+	if (likely((c = cache_enter_quick()) != NULL)) {
+		free_extent(c, e);
+		cache_leave_quick(c);
+	} else {
+		free_extent(cache_enter(), e);
+		cache_leave();
+	}
+}
+
 static void DSM_NOINLINE
 free_slow(void *p)
 {
 	uint64_t word = map_word(p);
-	struct extent *e;
-	struct arena *a;
-	struct cache *c;
-	bool first;
 
 	if (p == NULL)
 		return;
 	if (unlikely(word == 0)) {
 		if (!foreign_free(p))
 			free_bad("free", p, word);
-		return;
-	}
-	/* Beyond the map's window it is only here that there may be room. */
-	if (fast_push(fast_entry(cache_self, map_tag(word)), p))
-		return;
-	/* What a thread frees first of all is another's, and goes home: it may
-	 * share a cache line with that one's next. */
-	first = cache_self == CACHE_EMPTY;
-	c = cache_enter();
-	if (map_tag(word) != 0 && map_tag(word) != MAP_TAG_FREE) {
-		if (likely(c != NULL && !first))
-			cache_free(c, p, map_tag(word) / ARENA_TAG(1));
-		else
-			cache_free_none(p);
-	} else {
-		e = api_extent("free", p, word);
-		a = arena_of_large(e->span.owner);
-		cache_tick_free(c);
-		large_free(e, load_rlx(&decay_clock));
-		arena_freed(a, load_rlx(&decay_clock));
-	}
-	cache_leave();
+	} else if (map_tag(word) == 0 || map_tag(word) == MAP_TAG_FREE)
+		free_large(p, word);
+	else
+		free_small(p, word);
 }
 
 DSM_EXPORT void

@@ -129,14 +129,6 @@ arena_boot(void)
 }
 
 struct arena *
-arena_of_large(struct large *l)
-{
-
-	return ((struct arena *)(void *)((char *)l -
-	    offsetof(struct arena, large)));
-}
-
-struct arena *
 arena_zero(void)
 {
 

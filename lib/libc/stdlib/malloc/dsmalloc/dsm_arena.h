@@ -80,7 +80,13 @@ struct arena *arena_bind(void);
 void	 arena_unbind(struct arena *);
 /* The arena of a re-entrant or cacheless request. */
 struct arena *arena_zero(void);
-struct arena *arena_of_large(struct large *);
+static inline struct arena *
+arena_of_large(struct large *l)
+{
+
+	return ((struct arena *)(void *)((char *)l -
+	    offsetof(struct arena, large)));
+}
 struct bin *arena_bin(struct arena *, unsigned class);
 
 /* Any thread's slow paths: purge what is overdue, anywhere. */

@@ -10,7 +10,7 @@
 #include "dsm_print.h"
 
 /* A current slab is never relisted. */
-#define	SLAB_NEVER	UINT16_MAX
+#define	SLAB_NEVER	INT32_MAX
 
 /* A fill that has at least this part of what it wanted does not open a slab
  * for the rest: 1/2. */
@@ -31,19 +31,34 @@ bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag,
 	store_rel(&b->regions, rs);
 }
 
+static inline bool
+slab_is_empty(const struct slab *s)
+{
+
+	return (slab_nfree(s) == s->nslots);
+}
+
+/* Relist a slab when more of its slots are free. */
+static inline void
+slab_set_most(struct slab *s, unsigned most)
+{
+
+	s->left += (int32_t)most - s->most;
+	s->most = (int32_t)most;
+}
+
 /*
  * The list of a slab with room: list k holds those with up to (k + 1)
- * quarters free, so "next" is where it leaves it; for the last, when it is
- * empty.
+ * quarters free; the last those that are not empty.
  */
 static unsigned
-slab_fullness(const struct slab *s, uint16_t *next)
+slab_fullness(struct slab *s)
 {
 	unsigned k;
 
-	k = s->nfree * SLAB_LISTS / (s->nslots + 1u);
-	*next = (uint16_t)(k == SLAB_LISTS - 1 ? s->nslots :
-	    ((k + 1) * (s->nslots + 1u) + SLAB_LISTS - 1) / SLAB_LISTS);
+	k = slab_nfree(s) * SLAB_LISTS / (s->nslots + 1u);
+	slab_set_most(s, (k == SLAB_LISTS - 1 ? s->nslots :
+	    ((k + 1) * (s->nslots + 1u) + SLAB_LISTS - 1) / SLAB_LISTS) - 1);
 	return (k);
 }
 
@@ -61,7 +76,7 @@ bin_roomy(const struct bin *b)
 {
 
 	return (b->current != NULL &&
-	    b->current->nfree > b->current->nslots / 2);
+	    slab_nfree(b->current) > b->current->nslots / 2);
 }
 
 /*
@@ -76,7 +91,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 	LOCK_ASSERT(&b->lock);
 	if (s->list != SLAB_UNLISTED)
 		TAILQ_REMOVE(&b->list[s->list], s, link);
-	if (s->nfree == s->nslots) {
+	if (slab_is_empty(s)) {
 		if ((b->nempty > 0 || bin_roomy(b)) && s->owed == 0) {
 			bin_close(b, s, now);
 			return (false);
@@ -84,7 +99,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 		b->nempty++;
 	}
 	s->purged = false;
-	list = slab_fullness(s, &s->next);
+	list = slab_fullness(s);
 	s->list = (uint8_t)list;
 	TAILQ_INSERT_HEAD(&b->list[list], s, link);
 	return (true);
@@ -97,10 +112,10 @@ bin_unlist(struct bin *b, struct slab *s)
 
 	LOCK_ASSERT(&b->lock);
 	TAILQ_REMOVE(&b->list[s->list], s, link);
-	if (s->nfree == s->nslots)
+	if (slab_is_empty(s))
 		b->nempty--;
 	s->list = SLAB_UNLISTED;
-	s->next = SLAB_NEVER;
+	slab_set_most(s, SLAB_NEVER);
 }
 
 /* A full slab that is not current waits for its first free slot. */
@@ -109,7 +124,7 @@ slab_retire(struct slab *s)
 {
 
 	s->list = SLAB_UNLISTED;
-	s->next = 1;
+	slab_set_most(s, 0);
 }
 
 /*
@@ -129,10 +144,10 @@ bin_drain(struct bin *b, uint64_t now)
 	s = __atomic_exchange_n(&b->inbox, NULL, __ATOMIC_ACQUIRE);
 	for (; s != NULL; s = next) {
 		next = s->inbox;
-		if (s->list != SLAB_UNLISTED && s->nfree == s->nslots)
+		if (s->list != SLAB_UNLISTED && slab_is_empty(s))
 			b->nempty--;
 		b->ndalloc += slab_collect(s);
-		if (s->nfree >= s->next)
+		if (s->left < 0)
 			(void)bin_relist(b, s, now);
 	}
 }
@@ -197,7 +212,7 @@ bin_next(struct bin *b, bool open)
 			return (NULL);
 		b->nslabs++;
 		b->curslabs++;
-		s->next = SLAB_NEVER;
+		slab_set_most(s, SLAB_NEVER);
 	}
 	return (s);
 }
@@ -211,7 +226,7 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	lock_take(&b->lock);
 	bin_drain(b, load_rlx(&decay_clock));
 	while (got < n) {
-		if ((s = b->current) == NULL || s->nfree == 0) {
+		if ((s = b->current) == NULL || slab_nfree(s) == 0) {
 			if ((s = bin_next(b, got < BIN_ENOUGH(n) || got == 0))
 			    == NULL)
 				break;
@@ -302,6 +317,45 @@ bin_bad_size(const struct bin *b, const void *p, uint64_t w)
 	    size_info[b->class].size, s->size);
 }
 
+/*
+ * Slots of this bin's own slabs, from v[i] on, which is one of "next": the
+ * index of the first that is not.  Slots that come back at random are looked
+ * up one by one; two of the same slab in a row are the start of a run, which
+ * is not.
+ */
+static DSM_INLINE unsigned
+bin_put_own(struct bin *b, struct slab *next, void *const *v, unsigned i,
+    unsigned n, uint64_t now)
+{
+	void *const *at = v + i, *const *end = v + n, *p = *at;
+	struct slab *s = NULL;
+	uint64_t w;
+
+	LOCK_ASSERT(&b->lock);
+	for (;;) {
+		if (next == s) {
+			at = v + slab_put(s, v, (unsigned)(at - v), n) - 1;
+			if (s->left < 0 && !bin_relist(b, s, now))
+				s = NULL;
+		} else {
+			s = next;
+			if (unlikely(slab_put_one(s, p)) &&
+			    !bin_relist(b, s, now))
+				s = NULL;
+		}
+		if (++at == end)
+			break;
+		p = *at;
+		w = map_word(p);
+		if (unlikely(map_tag(w) != b->tag))
+			break;
+		next = map_span(w);
+		if (unlikely(next->span.owner != b))
+			break;
+	}
+	return ((unsigned)(at - v));
+}
+
 void
 bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 {
@@ -322,10 +376,8 @@ bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 		if (own == 0)
 			lock_take(&b->lock);
 		first = i;
-		i = slab_put(s, v, i, n);
+		i = bin_put_own(b, s, v, i, n, now);
 		own += i - first;
-		if (unlikely(s->nfree >= s->next))
-			(void)bin_relist(b, s, now);
 	}
 	if (own != 0) {
 		b->ndalloc += own;
@@ -365,14 +417,14 @@ bin_spare(struct bin *b, uint64_t now)
 
 	LOCK_ASSERT(&b->lock);
 	bin_drain(b, now);
-	if (s != NULL && s->nfree > s->nslots / 2) {
+	if (s != NULL && slab_nfree(s) > s->nslots / 2) {
 		b->current = NULL;
 		(void)bin_relist(b, s, now);
 	}
 	for (s = TAILQ_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL &&
 	    b->nempty > 0; s = next) {
 		next = TAILQ_NEXT(s, link);
-		if (s->nfree == s->nslots && s->owed == 0) {
+		if (slab_is_empty(s) && s->owed == 0) {
 			bin_unlist(b, s);
 			bin_close(b, s, now);
 		}
@@ -492,10 +544,10 @@ bin_valid(struct bin *b)
 
 	for (i = 0; i < SLAB_LISTS; i++)
 		TAILQ_FOREACH(s, &b->list[i], link) {
-			if (s->list != i || s->nfree == 0 ||
+			if (s->list != i || slab_nfree(s) == 0 ||
 			    s->span.owner != b)
 				return (false);
-			nempty += s->nfree == s->nslots;
+			nempty += slab_is_empty(s);
 		}
 	return (nempty == b->nempty);
 }

@@ -22,6 +22,26 @@ bits_test(const uint64_t *map, unsigned i)
 	return (map[i / BITS_WORD] >> (i % BITS_WORD) & 1);
 }
 
+/*
+ * Set bit i, modulo 64, of a word; was it set?  The x86 instruction keeps what
+ * it was, which no compiler makes use of.
+ */
+static DSM_INLINE bool
+bits_test_and_set(uint64_t *word, uint64_t i)
+{
+	uint64_t w = *word;
+	bool was;
+
+#if defined(__x86_64__)
+	__asm__("btsq %2, %0" : "+r" (w), "=@ccc" (was) : "r" (i));
+#else
+	was = w >> (i % BITS_WORD) & 1;
+	w |= (uint64_t)1 << (i % BITS_WORD);
+#endif
+	*word = w;
+	return (was);
+}
+
 /* The first bit that is set in map ^ flip (flip 0: set, ~0: clear). */
 static inline unsigned
 bits_next(const uint64_t *map, uint64_t flip, unsigned from, unsigned end)

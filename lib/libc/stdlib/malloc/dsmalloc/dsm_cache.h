@@ -122,6 +122,33 @@ DSM_HIDDEN void (*cache_attached)(struct cache *);
  * is a re-entrant call (then serve from arena 0, uncached). */
 struct cache *cache_enter(void);
 void	 cache_leave(void);
+DSM_HIDDEN uint32_t	cache_fork;	/* a fork is in progress; atomic */
+/*
+ * The same for the most common case alone: a thread that has a cache and is
+ * not inside, and no fork.  NULL: not entered, do the whole.
+ */
+static DSM_INLINE struct cache *
+cache_enter_quick(void)
+{
+	struct cache *c = cache_self;
+
+	if (unlikely(cache_is_sentinel(c) || c->inside != 0))
+		return (NULL);
+	store_rlx(&c->inside, 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (likely(load_acq(&cache_fork) == 0))
+		return (c);
+	store_rel(&c->inside, 0);
+	return (NULL);
+}
+
+static DSM_INLINE void
+cache_leave_quick(struct cache *c)
+{
+
+	store_rel(&c->inside, 0);
+}
+
 /* The same without a cache: initialisation. */
 void	 cache_enter_stray(void);
 void	 cache_leave_stray(void);

@@ -26,7 +26,6 @@ large_init(struct large *l, struct regions *rs)
 
 	l->regions = rs;
 	lock_init(&l->lock, LOCK_LARGE);
-	TAILQ_INIT(&l->stock);
 }
 
 static void
@@ -37,32 +36,56 @@ large_out(struct large *l, const struct extent *e)
 	l->nmalloc++;
 }
 
-/* A block from the stock: an exact fit, else the first that is near. */
-static struct extent *
+/* The youngest in stock that fits exactly, else that is near: its place, or
+ * nstock where none is. */
+static DSM_INLINE unsigned
+stock_find(const struct large *l, size_t size)
+{
+	unsigned i = l->nstock, near = l->nstock;
+
+	while (i-- > 0) {
+		if (likely(l->stock[i]->span.size == size))
+			return (i);
+		if (near == l->nstock &&
+		    LARGE_FITS(l->stock[i]->span.size, size))
+			near = i;
+	}
+	return (near);
+}
+
+static DSM_INLINE struct extent *
+stock_remove(struct large *l, unsigned i)
+{
+	struct extent *e = l->stock[i];
+	unsigned n = l->nstock - 1;
+
+	LOCK_ASSERT(&l->lock);
+	for (; i < n; i++)
+		l->stock[i] = l->stock[i + 1];
+	store_rlx(&l->nstock, n);
+	l->stock_bytes -= e->span.size;
+	return (e);
+}
+
+void *
 large_restock(struct large *l, size_t size)
 {
-	struct extent *e, *near = NULL;
+	struct extent *e;
+	void *p = NULL;
+	unsigned i;
 
-	if (load_rlx(&l->nstock) == 0)
+	if (size > LARGE_STOCK_BYTES || load_rlx(&l->nstock) == 0)
 		return (NULL);
 	lock_take(&l->lock);
-	TAILQ_FOREACH(e, &l->stock, link) {
-		if (e->span.size == size) {
-			near = e;
-			break;
-		}
-		if (near == NULL && LARGE_FITS(e->span.size, size))
-			near = e;
-	}
-	if ((e = near) != NULL) {
-		TAILQ_REMOVE(&l->stock, e, link);
-		store_rlx(&l->nstock, l->nstock - 1);
-		l->stock_bytes -= e->span.size;
+	i = stock_find(l, ROUND_UP(size, os_page));
+	if (likely(i < l->nstock)) {
+		e = stock_remove(l, i);
 		e->span.kind = SPAN_LARGE;
 		large_out(l, e);
+		p = e->span.addr;
 	}
 	lock_drop(&l->lock);
-	return (e);
+	return (p);
 }
 
 /* Pages for a block, from a region or straight from the pool. */
@@ -111,14 +134,14 @@ void *
 large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
 {
 	struct extent *e;
+	void *p;
 
 	if (size > SIZE_LARGE_MAX || align > SIZE_LARGE_MAX)
 		return (NULL);
-	size = ROUND_UP(size, os_page);
 	*zeroed = false;
-	if (align <= os_page && size <= LARGE_STOCK_BYTES &&
-	    (e = large_restock(l, size)) != NULL)
-		return (e->span.addr);
+	if (align <= os_page && (p = large_restock(l, size)) != NULL)
+		return (p);
+	size = ROUND_UP(size, os_page);
 	if ((e = base_alloc(BASE_SPAN, sizeof(*e))) == NULL)
 		return (NULL);
 	if (!large_pages(l, e, size, align, zeroed)) {
@@ -181,19 +204,23 @@ large_gone(struct large *l, const struct extent *e)
 		l->direct -= e->span.size;
 }
 
+static inline bool
+stock_is_full(const struct large *l)
+{
+
+	return (l->nstock > LARGE_STOCK || l->stock_bytes > LARGE_STOCK_BYTES);
+}
+
 /* The oldest of the stock, if there is too much of it or it is too old. */
 static struct extent *
 large_excess(struct large *l, uint64_t before)
 {
 	struct extent *e;
 
-	e = TAILQ_LAST(&l->stock, extent_list);
-	if (e == NULL || (l->nstock <= LARGE_STOCK &&
-	    l->stock_bytes <= LARGE_STOCK_BYTES && e->stamp >= before))
+	if (l->nstock == 0 ||
+	    (!stock_is_full(l) && l->stock[0]->stamp >= before))
 		return (NULL);
-	TAILQ_REMOVE(&l->stock, e, link);
-	store_rlx(&l->nstock, l->nstock - 1);
-	l->stock_bytes -= e->span.size;
+	e = stock_remove(l, 0);
 	large_gone(l, e);
 	return (e);
 }
@@ -231,11 +258,12 @@ large_free(struct extent *e, uint64_t now)
 	if (e->span.size <= LARGE_STOCK_BYTES) {
 		e->span.kind = SPAN_STOCK;
 		e->stamp = now;
-		TAILQ_INSERT_HEAD(&l->stock, e, link);
+		l->stock[l->nstock] = e;
 		store_rlx(&l->nstock, l->nstock + 1);
 		l->stock_bytes += e->span.size;
 		e = NULL;
-		out = large_excess(l, 0);
+		if (unlikely(stock_is_full(l)))
+			out = large_excess(l, 0);
 	} else
 		large_gone(l, e);
 	lock_drop(&l->lock);

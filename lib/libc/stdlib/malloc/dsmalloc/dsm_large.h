@@ -37,7 +37,7 @@ struct large {
 	struct regions	*regions;
 	/* Under the lock. */
 	struct lock	 lock;
-	struct extent_list stock;	/* youngest first */
+	struct extent	*stock[LARGE_STOCK + 1];	/* oldest first */
 	unsigned	 nstock;
 	size_t		 stock_bytes;
 	/* Written under the lock, read by anyone. */
@@ -50,6 +50,8 @@ struct large {
 void	 large_init(struct large *, struct regions *);
 /* size > 0; align a power of two; NULL when out of memory. */
 void	*large_alloc(struct large *, size_t size, size_t align, bool *zeroed);
+/* The same from the stock alone: NULL where that has nothing near. */
+void	*large_restock(struct large *, size_t size);
 void	 large_free(struct extent *, uint64_t now);
 /* Make a block nsize bytes where it is, or by moving its pages; the address
  * it has then, or NULL when only a copy can. */

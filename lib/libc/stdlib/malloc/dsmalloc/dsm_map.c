@@ -157,6 +157,13 @@ map_set(const void *addr, size_t size, const void *span, unsigned tag)
 		stop = DSM_MIN(end, ROUND_UP(a + 1, GIB(1)));
 		slot = map_place(a);
 		last = slot + ((stop - a) >> MAP_GRANULE_SHIFT);
+		/* A slab's granules are a multiple of four. */
+		for (; last - slot >= 4; slot += 4) {
+			store_rlx(slot, word);
+			store_rlx(slot + 1, word);
+			store_rlx(slot + 2, word);
+			store_rlx(slot + 3, word);
+		}
 		for (; slot < last; slot++)
 			store_rlx(slot, word);
 	}

@@ -170,6 +170,7 @@
 #define	large_free	__dsm_large_free
 #define	large_init	__dsm_large_init
 #define	large_resize	__dsm_large_resize
+#define	large_restock	__dsm_large_restock
 #define	large_zero	__dsm_large_zero
 
 /* dsm_arena.c */
@@ -185,7 +186,6 @@
 #define	arena_freed	__dsm_arena_freed
 #define	arena_grown_slow	__dsm_arena_grown_slow
 #define	arena_may_reclaim	__dsm_arena_may_reclaim
-#define	arena_of_large	__dsm_arena_of_large
 #define	arena_reclaim	__dsm_arena_reclaim
 #define	arena_stats_read	__dsm_arena_stats_read
 #define	arena_tick	__dsm_arena_tick

@@ -31,7 +31,7 @@ struct slab_geom slab_geom[SIZE_NCLASSES];
 
 /*
  * The slab of a class, in bytes: about 16 KiB up to 128-byte slots, 32 KiB to
- * 1 KiB, 64 KiB to 4 KiB, and eight slots above, in whole pages; up to
+ * 1 KiB, 64 KiB to 4 KiB, 16 slots to 8 KiB and 8 above, in whole pages; up to
  * SLAB_MORE pages more if that brings the unused tail under one per cent, or
  * where nothing does, as low as it gets (of all classes and sizes of pages,
  * 1.6 per cent, but for two classes of 64 KiB pages 6 per cent).  Untouched
@@ -39,10 +39,11 @@ struct slab_geom slab_geom[SIZE_NCLASSES];
  * ones spread the cost of opening and closing.
  */
 #define	SLAB_BASE(s)	((s) <= 128 ? 16384u : (s) <= 1024 ? 32768u :	\
-			    (s) <= 4096 ? 65536u : (s) * 8)
+			    (s) <= 4096 ? 65536u : (s) <= 8192 ? (s) * 16 : \
+			    (s) * 8)
 #define	SLAB_MORE	4u
 
-/* slab_put() tells a slot's start from other addresses in a slab of so many
+/* slab_product() tells a slot's start from other addresses in a slab of so many
  * bytes: see there. */
 static bool
 slab_exact(const struct size_info *si, uint32_t bytes)
@@ -111,8 +112,8 @@ slab_type(unsigned nwords, size_t *size)
 /*
  * The tail, too short for a slot, may be long enough that its first byte
  * looks like the start of one.  It has a bit for that, which says "free" for
- * ever: it is above all others and not in nfree, so it is never taken, and who
- * frees it is told.
+ * ever: it is above all others and is not counted, so it is never taken, and
+ * who frees it is told.
  */
 static void
 slab_fill_avail(struct slab *s)
@@ -126,10 +127,10 @@ slab_fill_avail(struct slab *s)
 	}
 	if (tail != 0)
 		slab_avail(s)[i - 1] = ((uint64_t)1 << tail) - 1;
-	s->nfree = s->nslots;
 	s->hint = 0;
 	s->list = SLAB_UNLISTED;
-	s->next = 0;
+	s->most = 0;
+	s->left = -(int32_t)s->nslots;
 	s->purged = false;
 }
 
@@ -173,7 +174,7 @@ slab_close(struct slab *s, uint64_t now)
 	enum base_type type;
 	size_t size;
 
-	DSM_ASSERT(slab_valid(s) && s->nfree == s->nslots && s->owed == 0);
+	DSM_ASSERT(slab_valid(s) && slab_nfree(s) == s->nslots && s->owed == 0);
 	type = slab_type(s->nwords, &size);
 	map_clear(s->span.addr, s->span.size);
 	s->span.kind = SPAN_NONE;
@@ -183,29 +184,31 @@ slab_close(struct slab *s, uint64_t now)
 
 /* Take the slots of up to n set bits of a word, one by one. */
 static unsigned
-take_bits(uint64_t *word, char *base, uint32_t size, void **dst, unsigned n)
+take_bits(uint64_t *word, char *base, size_t size, void **dst, unsigned n)
 {
-	unsigned got;
-	uint64_t w;
+	void **at = dst, **end = dst + n;
+	uint64_t w = *word;
 
-	for (got = 0, w = *word; w != 0 && got < n; w &= w - 1)
-		dst[got++] = base + (size_t)(unsigned)__builtin_ctzll(w) *
-		    size;
+	do {
+		*at++ = base + (unsigned)__builtin_ctzll(w) * size;
+		w &= w - 1;
+	} while (w != 0 && at < end);
 	*word = w;
-	return (got);
+	return ((unsigned)(at - dst));
 }
 
 /* The same for a run of bits from the first: a pointer is the one before and
  * the size. */
 static unsigned
-take_run(uint64_t *word, char *base, uint32_t size, void **dst, unsigned n)
+take_run(uint64_t *word, char *base, size_t size, void **dst, unsigned n)
 {
-	unsigned first = (unsigned)__builtin_ctzll(*word), i;
-	char *p = base + (size_t)first * size;
+	unsigned first = (unsigned)__builtin_ctzll(*word);
+	char *p = base + first * size;
+	void **end = dst + n;
 
 	*word &= ~(~(uint64_t)0 >> (BITS_WORD - n) << first);
-	for (i = 0; i < n; i++, p += size)
-		dst[i] = p;
+	for (; dst < end; p += size)
+		*dst++ = p;
 	return (n);
 }
 
@@ -227,16 +230,16 @@ slab_take(struct slab *s, void **dst, unsigned n)
 {
 	uint64_t *avail = slab_avail(s);
 	unsigned got, i, run;
-	uint32_t size = s->size;
+	size_t size = s->size;
 	char *base;
 
-	n = DSM_MIN(n, s->nfree);
+	n = DSM_MIN(n, slab_nfree(s));
 	for (i = s->hint, got = 0; got < n;) {
 		if (avail[i] == 0) {
 			i++;
 			continue;
 		}
-		base = s->span.addr + (size_t)i * BITS_WORD * size;
+		base = s->span.addr + i * BITS_WORD * size;
 		run = DSM_MIN(word_run(avail[i]), n - got);
 		if (run >= SLAB_RUN)
 			got += take_run(&avail[i], base, size, dst + got, run);
@@ -245,7 +248,7 @@ slab_take(struct slab *s, void **dst, unsigned n)
 			    n - got);
 	}
 	s->hint = (uint8_t)DSM_MIN(i, s->nwords - 1u);
-	s->nfree -= (uint16_t)n;
+	s->left += (int32_t)n;
 	return (n);
 }
 
@@ -273,20 +276,20 @@ slab_collect(struct slab *s)
 			s->hint = (uint8_t)i;
 	}
 	s->owed += seen - (int32_t)n;
-	s->nfree += (uint16_t)got;
+	s->left -= (int32_t)got;
 	return (got);
 }
 
 /* OR a mask into a remote word; true when the slab has to be announced. */
 static bool
-slab_announce(struct slab *s, unsigned word, uint64_t mask)
+slab_announce(struct slab *s, uint64_t word, uint64_t mask)
 {
 	uint64_t was;
 
 	was = __atomic_fetch_or(&slab_remote(s)[word], mask,
 	    __ATOMIC_ACQ_REL);
 	if (unlikely((was & mask) != 0))
-		slab_bad_free(s, s->span.addr + ((size_t)word * 64 +
+		slab_bad_free(s, s->span.addr + (word * 64 +
 		    (unsigned)__builtin_ctzll(was & mask)) * s->size);
 	return (was == 0 &&
 	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_ACQ_REL) == 0);
@@ -296,27 +299,25 @@ unsigned
 slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
     bool *push)
 {
+	uint64_t inv = s->inv, mask = 0, product, word = 0;
 	uintptr_t base = (uintptr_t)s->span.addr;
 	size_t bytes = s->span.size, off;
-	unsigned slot, word = 0;
-	uint64_t mask = 0;
 
 	*push = false;
 	for (; i < n; i++) {
 		off = (uintptr_t)v[i] - base;
 		if (off >= bytes)
 			break;
-		slot = slab_slot(s, off);
-		if (unlikely(slot * s->size != off))
-			slab_bad_free(s, v[i]);
-		if (slot / 64 != word && mask != 0) {
-			*push |= slab_announce(s, word, mask);
+		product = slab_product(off, inv);
+		if (product >> 38 != word) {
+			if (mask != 0)
+				*push |= slab_announce(s, word, mask);
 			mask = 0;
+			word = product >> 38;
 		}
-		word = slot / 64;
-		if (unlikely((mask >> (slot % 64) & 1) != 0))
+		if (unlikely((uint32_t)product >= inv ||
+		    bits_test_and_set(&mask, product >> 32)))
 			slab_bad_free(s, v[i]);
-		mask |= (uint64_t)1 << (slot % 64);
 	}
 	*push |= slab_announce(s, word, mask);
 	return (i);
@@ -352,8 +353,8 @@ slab_valid(struct slab *s)
 	for (i = 0; i < s->nwords; i++)
 		n += (unsigned)__builtin_popcountll(slab_avail(s)[i]);
 	return (s->span.kind == SPAN_SLAB &&
-	    n == s->nfree + slab_tail(s->span.class) &&
-	    s->nfree <= s->nslots);
+	    n == slab_nfree(s) + slab_tail(s->span.class) &&
+	    slab_nfree(s) <= s->nslots);
 }
 
 void

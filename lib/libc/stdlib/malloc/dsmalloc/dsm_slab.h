@@ -41,6 +41,7 @@
 
 #include <sys/queue.h>
 
+#include "dsm_bits.h"
 #include "dsm_defs.h"
 #include "dsm_region.h"
 #include "dsm_size.h"
@@ -60,8 +61,9 @@ struct slab {
 	uint16_t	 nslots;
 	uint16_t	 nwords;	/* of each bitmap */
 	/* Under the bin's lock. */
-	uint16_t	 nfree;
-	uint16_t	 next;		/* nfree at which to relist it */
+	int32_t		 most;		/* free slots it has where it is */
+	int32_t		 left;		/* of those, not yet free; negative:
+					   it is to be relisted */
 	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
 	bool		 purged;	/* its free pages were given back */
@@ -98,14 +100,25 @@ slab_remote(struct slab *s)
 	return (s->word + s->nwords);
 }
 
-/* Which slot an offset lies in.  inv is too large by e / size, e < size, and
- * exact for every byte of a slab where e times its bytes stays under 2^32: so
- * it does for all classes, at pages of 64 KiB too. */
 static inline unsigned
-slab_slot(const struct slab *s, size_t off)
+slab_nfree(const struct slab *s)
 {
 
-	return ((unsigned)((uint64_t)off * s->inv >> 32));
+	return ((unsigned)(s->most - s->left));
+}
+
+/*
+ * Which slot an offset lies in: the high half of this.  inv is too large by
+ * e / size, e < size, and exact for every byte of a slab where e times its
+ * bytes stays under 2^32: so it does for all classes, at pages of 64 KiB too.
+ * The low half is below inv for a slot's first byte alone: what inv's error
+ * adds to it over a whole slab is less than inv (slab_exact()).
+ */
+static DSM_INLINE uint64_t
+slab_product(size_t off, uint64_t inv)
+{
+
+	return ((uint64_t)off * inv);
 }
 
 void	 slab_boot(void);
@@ -123,39 +136,50 @@ void	 slab_bad_free(const struct slab *, const void *)
 	    __attribute__((__noreturn__));
 
 /*
+ * Give a slot back, by its offset in the slab.  A slot that is free already,
+ * or a pointer that is not a slot's start, is the program's error.
+ */
+static DSM_INLINE void
+slab_put_at(struct slab *s, const void *p, size_t off)
+{
+	uint64_t product = slab_product(off, s->inv), slot = product >> 32;
+	uint64_t *word = &slab_avail(s)[slot / 64];
+
+	if (unlikely((uint32_t)product >= s->inv ||
+	    bits_test_and_set(word, slot)))
+		slab_bad_free(s, p);
+}
+
+/* Give back one slot, which the map says is in this slab: is it to be relisted
+ * now? */
+static DSM_INLINE bool
+slab_put_one(struct slab *s, const void *p)
+{
+
+	slab_put_at(s, p, (uintptr_t)p - (uintptr_t)s->span.addr);
+	s->hint = 0;
+	return (--s->left < 0);
+}
+
+/*
  * Give back the leading pointers of v that are this slab's: the index of the
- * first that is not.  A slot that is free already, or a pointer that is not
- * a slot's start, is the program's error.  The low half of the product is
- * below inv for a slot's first byte alone: what inv's error adds to it over
- * a whole slab is less than inv (slab_exact()).
+ * first that is not.
  */
 static DSM_INLINE unsigned
 slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)
 {
-	uint64_t *avail = slab_avail(s), bit, product, *word;
-	void *const *end = v + n, *const *p = v + i;
-	uintptr_t base = (uintptr_t)s->span.addr;
-	size_t bytes = s->span.size, off;
-	uint32_t inv = s->inv;
-	unsigned low = s->hint * 64u, slot;
+	unsigned first = i;
+	size_t off;
 
-	do {
-		off = (uintptr_t)*p - base;
-		if (off >= bytes)
+	for (; i < n; i++) {
+		off = (uintptr_t)v[i] - (uintptr_t)s->span.addr;
+		if (off >= s->span.size)
 			break;
-		product = (uint64_t)off * inv;
-		slot = (unsigned)(product >> 32);
-		bit = (uint64_t)1 << (slot % 64);
-		word = &avail[slot / 64];
-		if (unlikely((uint32_t)product >= inv || (*word & bit) != 0))
-			slab_bad_free(s, *p);
-		*word |= bit;
-		low = DSM_MIN(low, slot);
-	} while (++p < end);
-	s->hint = (uint8_t)(low / 64);
-	n = (unsigned)(p - v);
-	s->nfree += (uint16_t)(n - i);
-	return (n);
+		slab_put_at(s, v[i], off);
+	}
+	s->hint = 0;
+	s->left -= (int32_t)(i - first);
+	return (i);
 }
 
 /*

@@ -44,7 +44,7 @@ struct span {
 struct extent {
 	struct span	 span;
 	/* Under the lock of the list that the extent is on. */
-	TAILQ_ENTRY(extent) link;	/* pool bucket, or stock */
+	TAILQ_ENTRY(extent) link;	/* pool bucket */
 	TAILQ_ENTRY(extent) lru;	/* a pool's dirty extents by age */
 	size_t		 dirty;		/* bytes written to, about; 0: clean */
 	uint64_t	 stamp;		/* when it was freed, ms */

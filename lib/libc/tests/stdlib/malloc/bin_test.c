@@ -226,7 +226,7 @@ ATF_TC_BODY(owed, tc)
 	slab_remote(s)[1] = slab_remote(s)[2] = slab_remote(s)[3] =
 	    UINT64_MAX;
 	bin_collect(&bins[0], 1);
-	ATF_CHECK_EQ(n, s->nfree);
+	ATF_CHECK_EQ(n, slab_nfree(s));
 	ATF_CHECK_EQ(3, s->owed);
 	ATF_CHECK_EQ(1, bins[0].nempty);
 	ATF_CHECK(bin_valid(&bins[0]));

@@ -203,7 +203,7 @@ ATF_TC_HEAD(budget, tc)
 {
 
 	atf_tc_set_md_var(tc, "descr", "Stacks grow for who takes and gives "
-	    "much, to 64 KiB each and 1 MiB together; less for who only "
+	    "much, to 128 KiB each and 1 MiB together; less for who only "
 	    "gives");
 }
 static void *
@@ -234,7 +234,7 @@ ATF_TC_BODY(budget, tc)
 				give(v[i], class);
 			c = cache_self;
 			ATF_CHECK(cached(c, class) * size_info[class].size <=
-			    MAX(KIB(64), 2 * size_info[class].size));
+			    MAX(KIB(128), 2 * size_info[class].size));
 		}
 	/* A burst of a common size is kept whole. */
 	ATF_CHECK(c->class[5].cap * 64 > KIB(32));

@@ -59,7 +59,6 @@ ATF_TC_HEAD(slots, tc)
 }
 ATF_TC_BODY(slots, tc)
 {
-	struct slab s;
 	size_t off;
 	unsigned int bad, c, shift;
 
@@ -67,10 +66,9 @@ ATF_TC_BODY(slots, tc)
 	for (FOREACH_PAGE(shift)) {
 		set_page(shift);
 		for (c = 1; c < SIZE_NCLASSES; c++) {
-			s.inv = size_info[c].inv;
 			for (off = 0; off < slab_geom[c].bytes; off++)
-				bad += slab_slot(&s, off) !=
-				    off / size_info[c].size;
+				bad += slab_product(off, size_info[c].inv) >>
+				    32 != off / size_info[c].size;
 		}
 	}
 	set_page(12);

@@ -32,7 +32,7 @@ open_slab(unsigned int class)
 
 	s = slab_open(&regions, owner, class, TAG);
 	ATF_REQUIRE(s != NULL);
-	ATF_REQUIRE(slab_valid(s) && s->nfree == s->nslots);
+	ATF_REQUIRE(slab_valid(s) && slab_nfree(s) == s->nslots);
 	return (s);
 }
 
@@ -66,7 +66,7 @@ ATF_TC_BODY(slots, tc)
 		ATF_REQUIRE_EQ(n / 2, half);
 		ATF_REQUIRE_EQ(n - half, slab_take(s, v + half, MAXSLOTS));
 		ATF_REQUIRE_EQ(0, slab_take(s, v, 1));
-		ATF_CHECK(slab_valid(s) && s->nfree == 0);
+		ATF_CHECK(slab_valid(s) && slab_nfree(s) == 0);
 		for (i = 0; i < n; i++)
 			ATF_REQUIRE_EQ(s->span.addr + i * s->size, v[i]);
 		for (off = 0; off < s->span.size; off += MAP_GRANULE)
@@ -75,10 +75,10 @@ ATF_TC_BODY(slots, tc)
 		/* Back, the last ones first: a run ends where another's
 		 * slots begin. */
 		ATF_REQUIRE_EQ(n, slab_put(s, v, half, n));
-		ATF_CHECK(slab_valid(s) && s->nfree == n - half);
+		ATF_CHECK(slab_valid(s) && slab_nfree(s) == n - half);
 		v[half] = &fake;
 		ATF_REQUIRE_EQ(half, slab_put(s, v, 0, half + 1));
-		ATF_CHECK(slab_valid(s) && s->nfree == n);
+		ATF_CHECK(slab_valid(s) && slab_nfree(s) == n);
 		off = s->span.size;
 		v[0] = s->span.addr;
 		slab_close(s, 1);
@@ -118,7 +118,7 @@ ATF_TC_BODY(lowest, tc)
 			ATF_REQUIRE(p > last);
 			last = p;
 		}
-		ATF_REQUIRE_EQ(0, s->nfree);
+		ATF_REQUIRE_EQ(0, slab_nfree(s));
 	}
 }
 
@@ -142,12 +142,12 @@ ATF_TC_BODY(remote, tc)
 		ATF_REQUIRE_EQ(half, slab_put_remote(s, v, 0, half, &push));
 		ATF_CHECK(push);
 		ATF_CHECK_EQ((half + 63) / 64, s->arrived);
-		ATF_CHECK_EQ(0, s->nfree);
+		ATF_CHECK_EQ(0, slab_nfree(s));
 		/* The inbox has it: no second announcement. */
 		ATF_REQUIRE_EQ(n, slab_put_remote(s, v, half, n, &push));
 		ATF_CHECK(!push);
 		ATF_CHECK_EQ(n, slab_collect(s));
-		ATF_CHECK(slab_valid(s) && s->nfree == n && s->owed == 0);
+		ATF_CHECK(slab_valid(s) && slab_nfree(s) == n && s->owed == 0);
 		ATF_CHECK_EQ(0, s->arrived);
 		ATF_CHECK_EQ(0, slab_collect(s));
 		ATF_CHECK_EQ(0, s->owed);
