@@ -19,6 +19,7 @@
 #include "dsm_api.h"
 #include "dsm_arena.h"
 #include "dsm_cache.h"
+#include "dsm_set.h"
 #include "dsm_stats.h"
 
 #define	NTHREADS	4
@@ -114,7 +115,7 @@ observer(void *arg)
 
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0) {
 		stats_read(&s);
-		(void)arena_decay_all(arena_count(), s.nthreads % 2 == 0);
+		(void)set_decay(arena_count(), s.nthreads % 2 == 0);
 	}
 	return (arg);
 }

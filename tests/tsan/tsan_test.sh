@@ -15,10 +15,10 @@ names="${names} free_aligned_sized malloc_usable_size"
 # meanwhile.
 suppressions()
 {
-	for function in arena_active arena_decay_all arena_freed arena_grown \
-	    arena_stats_add arena_tick base_bytes bin_out bin_slack \
-	    cache_bytes_all cache_requests set_dirty set_out set_owes \
-	    set_pages set_stats_add; do
+	for function in arena_active arena_out arena_stats_add base_bytes \
+	    bin_out bin_slack cache_bytes_all cache_requests set_decay \
+	    set_dirty set_freed set_grown set_out set_owes set_pages \
+	    set_stats_add set_tick; do
 		echo "race_top:${function}"
 	done
 	echo "race:slab_free_pages"

@@ -20,6 +20,7 @@
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_set.h"
 #include "dsm_stats.h"
 
 #define	API_ALIAS(f)	DSM_EXPORT __attribute__((__weak__, __alias__(#f)))
@@ -63,7 +64,7 @@ api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 
 	cache_tick_large(c);
 	p = large_alloc(&a->large, size, align, zeroed);
-	arena_grown(a);
+	set_grown(a);
 	return (p);
 }
 
@@ -85,10 +86,10 @@ api_try_again(struct cache *c, size_t size, size_t align, unsigned class,
     bool *zeroed)
 {
 
-	if (c == NULL || !arena_may_reclaim(size))
+	if (c == NULL || !set_may_reclaim(size))
 		return (NULL);
 	cache_flush_self();
-	arena_reclaim();
+	set_reclaim();
 	return (api_try(c, size, align, class, zeroed));
 }
 
@@ -235,7 +236,7 @@ free_extent(struct cache *c, struct extent *e)
 	cache_tick_free(c);
 	now = load_rlx(&decay_clock);
 	large_free(e, now);
-	arena_freed(a, now);
+	set_freed(a, now);
 }
 
 static void DSM_NOINLINE
@@ -433,8 +434,8 @@ realloc_large(void *p, size_t size)
 		cache_tick_large(c);
 		q = large_resize(e, size, now);
 		a = arena_of_large(e->span.owner);
-		arena_grown(a);
-		arena_freed(a, now);
+		set_grown(a);
+		set_freed(a, now);
 	}
 	cache_leave();
 	return (q != NULL ? q : realloc_copy(p, osize, size));

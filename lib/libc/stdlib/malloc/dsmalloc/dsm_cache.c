@@ -11,6 +11,7 @@
 #include "dsm_conf.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
+#include "dsm_set.h"
 
 /* A stack holds at most this many bytes of slots.  Half of it costs a tenth
  * more instructions in a burst of 64-byte blocks, and saves a server of two
@@ -194,7 +195,7 @@ cache_attach(void)
 	gate_enter(&cache_strays);
 	if (!conf.tcache || (c = cache_get()) == NULL)
 		return (NULL);
-	c->arena = arena_bind();
+	c->arena = set_bind();
 	store_rlx(&c->inside, 1);
 	cache_self = c;
 	cache_leave_stray();
@@ -287,7 +288,7 @@ cache_trim(struct cache *c, uint64_t now)
 		c->class[i].used = 0;
 	}
 	c->trimmed = now;
-	arena_freed(c->arena, now);
+	set_freed(c->arena, now);
 }
 
 /* The clock, the pace of ticks, the deadlines, idle stacks. */
@@ -307,7 +308,7 @@ cache_tick(struct cache *c)
 	c->ticked = now;
 	if (unlikely(now - c->trimmed > CACHE_TRIM_MS))
 		cache_trim(c, now);
-	arena_tick(now);
+	set_tick(now);
 }
 
 /* Requests without a cache: one in so many looks at the clock. */
@@ -317,7 +318,7 @@ cache_tick_none(void)
 	static uint32_t	requests;	/* atomic */
 
 	if (add_rlx(&requests, 1) % CACHE_NONE_TICK == 0)
-		arena_tick(decay_now());
+		set_tick(decay_now());
 }
 
 /*
@@ -387,7 +388,7 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	    places > CACHE_ARRAY_MAX)
 		return (false);
 	if (add_rlx(&cache_granted, more) + more >
-	    CACHE_BYTES_ALL(arena_used()) || (array = base_alloc(
+	    CACHE_BYTES_ALL(set_used()) || (array = base_alloc(
 	    cache_array_type(places), places * sizeof(*array))) == NULL) {
 		sub_rlx(&cache_granted, more);
 		return (false);
@@ -457,7 +458,7 @@ cache_fill(struct cache *c, unsigned class)
 	e->sp = k->end - got;
 	if (first)
 		cache_turn(e->sp, got);
-	arena_grown(c->arena);
+	set_grown(c->arena);
 	return (true);
 }
 
@@ -499,7 +500,7 @@ cache_free(struct cache *c, void *p, unsigned class)
 			k->fill = k->cap;
 		cache_flush_part(c, class, (k->cap + 1u) / 2,
 		    load_rlx(&decay_clock));
-		arena_freed(c->arena, load_rlx(&decay_clock));
+		set_freed(c->arena, load_rlx(&decay_clock));
 		cache_tick_free(c);
 	}
 	*--e->sp = p;
@@ -570,7 +571,7 @@ cache_exit(struct cache *c)
 	cache_account(c);
 	arena_unbind(a);
 	arena_collect(a, now);
-	arena_freed(a, now);
+	set_freed(a, now);
 	c->arena = NULL;
 	/* Once it is in the pool another thread may have it, "inside" and
 	 * all: pass the rest of the gate as a stray. */
@@ -601,7 +602,7 @@ cache_flush_self(void)
 	if (cache_is_sentinel(c))
 		return;
 	cache_flush_all(c, now);
-	arena_freed(c->arena, now);
+	set_freed(c->arena, now);
 }
 
 /* Slots in all caches, in bytes: read while their threads run. */

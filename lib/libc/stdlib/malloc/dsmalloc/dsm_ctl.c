@@ -37,6 +37,7 @@
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_set.h"
 #include "dsm_size.h"
 #include "dsm_stats.h"
 #include "malloc_np.h"
@@ -164,20 +165,20 @@ CTL_HANDLER(ctl_arena_initialized)
 CTL_HANDLER(ctl_arena_decay)
 {
 
-	return (arena_decay_all(index[0], false) ? 0 : EFAULT);
+	return (set_decay(index[0], false) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_arena_purge)
 {
 
-	return (arena_decay_all(index[0], true) ? 0 : EFAULT);
+	return (set_decay(index[0], true) ? 0 : EFAULT);
 }
 
 /* The automatic arenas share their pages, and so one time. */
 CTL_HANDLER(ctl_decay_get)
 {
 
-	v->zs = (ptrdiff_t)arena_decay_ms_get();
+	v->zs = (ptrdiff_t)set_decay_ms_get(index[0]);
 	return (0);
 }
 
@@ -186,7 +187,7 @@ CTL_HANDLER(ctl_arena_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (arena_decay_ms_set(index[0], v->zs) ? 0 : EFAULT);
+	return (set_decay_ms_set(index[0], v->zs) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_default_decay_set)
@@ -194,7 +195,7 @@ CTL_HANDLER(ctl_default_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (arena_decay_ms_set(MALLCTL_ARENAS_ALL, v->zs) ? 0 : EFAULT);
+	return (set_decay_ms_set(MALLCTL_ARENAS_ALL, v->zs) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_bin_size)

@@ -26,6 +26,7 @@
 #include "dsm_init.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
+#include "dsm_set.h"
 #include "dsm_slab.h"
 #include "dsm_unwind.h"
 
@@ -120,7 +121,7 @@ init_parts(void)
 	conf_init();
 	unwind_init();
 	(void)decay_now();
-	if (!arena_boot())
+	if (!set_boot())
 		return (false);
 #ifndef DSM_IN_LIBC
 	init_hooks();

@@ -22,7 +22,8 @@
 /* Ranks, in the order in which they may be taken. */
 enum lock_rank {
 	LOCK_CACHE = 1,		/* the registry of caches */
-	LOCK_ARENA,		/* making an arena, its bins; who is bound */
+	LOCK_SET,		/* making an arena in a set; who is bound */
+	LOCK_ARENA,		/* making an arena's bins */
 	LOCK_BIN,		/* a bin and its slabs */
 	LOCK_LARGE,		/* an arena's large blocks and stock */
 	LOCK_REGION,		/* a set's regions */

@@ -174,24 +174,33 @@
 #define	large_zero	__dsm_large_zero
 
 /* dsm_arena.c */
+#define	arena_active	__dsm_arena_active
 #define	arena_bin	__dsm_arena_bin
-#define	arena_bind	__dsm_arena_bind
 #define	arena_boot	__dsm_arena_boot
 #define	arena_collect	__dsm_arena_collect
 #define	arena_count	__dsm_arena_count
-#define	arena_decay_all	__dsm_arena_decay_all
-#define	arena_decay_ms_get	__dsm_arena_decay_ms_get
-#define	arena_decay_ms_set	__dsm_arena_decay_ms_set
 #define	arena_forked	__dsm_arena_forked
-#define	arena_freed	__dsm_arena_freed
-#define	arena_grown_slow	__dsm_arena_grown_slow
-#define	arena_may_reclaim	__dsm_arena_may_reclaim
-#define	arena_reclaim	__dsm_arena_reclaim
-#define	arena_stats_read	__dsm_arena_stats_read
-#define	arena_tick	__dsm_arena_tick
-#define	arena_used	__dsm_arena_used
+#define	arena_get	__dsm_arena_get
+#define	arena_new	__dsm_arena_new
+#define	arena_out	__dsm_arena_out
+#define	arena_purge_slabs __dsm_arena_purge_slabs
+#define	arena_stats_add	__dsm_arena_stats_add
 #define	arena_unbind	__dsm_arena_unbind
 #define	arena_zero	__dsm_arena_zero
+
+/* dsm_set.c */
+#define	set_bind	__dsm_set_bind
+#define	set_boot	__dsm_set_boot
+#define	set_decay	__dsm_set_decay
+#define	set_decay_ms_get __dsm_set_decay_ms_get
+#define	set_decay_ms_set __dsm_set_decay_ms_set
+#define	set_freed	__dsm_set_freed
+#define	set_grown_slow	__dsm_set_grown_slow
+#define	set_may_reclaim	__dsm_set_may_reclaim
+#define	set_reclaim	__dsm_set_reclaim
+#define	set_stats_read	__dsm_set_stats_read
+#define	set_tick	__dsm_set_tick
+#define	set_used	__dsm_set_used
 
 /* dsm_cache.c */
 #define	cache_attached	__dsm_cache_attached

@@ -27,6 +27,7 @@
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_set.h"
 #include "dsm_stats.h"
 #include "malloc_np.h"
 
@@ -120,7 +121,7 @@ stats_read_arena(unsigned index, struct stats_arena *out)
 	unsigned i;
 
 	memset(out, 0, sizeof(*out));
-	if (!arena_stats_read(index, out))
+	if (!set_stats_read(index, out))
 		return (false);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		out->bins[i].nrequests += cache_requests(index, i);
@@ -443,7 +444,7 @@ stats_json_general(const struct print_sink *to)
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
 	    "\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
 	    "\"bin\":[", arena_count(),
-	    (long long)arena_decay_ms_get(), STATS_QUANTUM,
+	    (long long)set_decay_ms_get(0), STATS_QUANTUM,
 	    os_page, SIZE_SMALL_MAX, SIZE_NCLASSES - 1);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		print_to(to, "%s{\"size\":%u,\"nregs\":%u,\"slab_size\":%u}",

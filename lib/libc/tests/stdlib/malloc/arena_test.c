@@ -8,6 +8,7 @@
 #include "dsm_arena.h"
 #include "dsm_conf.h"
 #include "dsm_map.h"
+#include "dsm_set.h"
 #include "malloc_np.h"
 #include "unit_test_subr.h"
 
@@ -26,7 +27,7 @@ take_large(struct arena *a, size_t size)
 	p = large_alloc(&a->large, size, 1, &zeroed);
 	ATF_REQUIRE(p != NULL);
 	memset(p, 1, size);
-	arena_grown(a);
+	set_grown(a);
 	return (p);
 }
 
@@ -35,7 +36,7 @@ give_large(struct arena *a, void *p)
 {
 
 	large_free(map_span(map_find(p)), now);
-	arena_freed(a, now);
+	set_freed(a, now);
 }
 
 /* Take n blocks and give all back: that much is dirty then, or in stock. */
@@ -60,7 +61,7 @@ dirty(void)
 	struct stats_arena st;
 	struct arena *a;
 
-	ATF_REQUIRE(arena_stats_read(NARENAS, &st));
+	ATF_REQUIRE(set_stats_read(NARENAS, &st));
 	a = arena_zero();
 	return (st.dirty + a->large.stock_bytes);
 }
@@ -79,11 +80,11 @@ ATF_TC_BODY(binding, tc)
 	unsigned int i, j, same;
 
 	ATF_CHECK_EQ(NARENAS, arena_count());
-	ATF_CHECK(arena_stats_read(0, &st) && !arena_stats_read(1, &st));
+	ATF_CHECK(set_stats_read(0, &st) && !set_stats_read(1, &st));
 	for (i = 0; i < nitems(a); i++) {
-		a[i] = arena_bind();
+		a[i] = set_bind();
 		ATF_REQUIRE(a[i] != NULL);
-		ATF_CHECK(arena_stats_read(a[i]->ind, &st));
+		ATF_CHECK(set_stats_read(a[i]->ind, &st));
 		ATF_CHECK_EQ(i / NARENAS + 1, st.nthreads);
 	}
 	ATF_CHECK_EQ(arena_zero(), a[0]);
@@ -96,7 +97,7 @@ ATF_TC_BODY(binding, tc)
 		    large);
 	}
 	arena_unbind(a[6]);
-	ATF_CHECK_EQ(a[6], arena_bind());
+	ATF_CHECK_EQ(a[6], set_bind());
 	/* A forked child has one thread. */
 	arena_forked(a[2]);
 	for (i = 0; i < NARENAS; i++)
@@ -115,13 +116,13 @@ ATF_TC_BODY(no_memory, tc)
 	struct arena *a;
 	unsigned int i;
 
-	a = arena_bind();
+	a = set_bind();
 	(void)exhaust_base(BASE_ARENA, sizeof(struct arena));
 	for (i = 0; i < 3; i++)
-		ATF_CHECK_EQ(a, arena_bind());
+		ATF_CHECK_EQ(a, set_bind());
 	memory_again();
 	ATF_CHECK_EQ(4, a->nthreads);
-	ATF_CHECK(arena_bind() != a);
+	ATF_CHECK(set_bind() != a);
 }
 
 ATF_TC(bins);
@@ -138,8 +139,8 @@ ATF_TC_BODY(bins, tc)
 	void *p;
 	unsigned int c;
 
-	a = arena_bind();
-	other = arena_bind();
+	a = set_bind();
+	other = set_bind();
 	ATF_REQUIRE(a != other);
 	for (c = 1; c < SIZE_NCLASSES; c++) {
 		ATF_CHECK_EQ(NULL, a->bins[c].regions);
@@ -164,13 +165,13 @@ ATF_TC_HEAD(decay_times, tc)
 }
 ATF_TC_BODY(decay_times, tc)
 {
-	ATF_CHECK_EQ(conf.dirty_decay_ms, arena_decay_ms_get());
-	ATF_CHECK(arena_decay_ms_set(NARENAS, 700));
-	ATF_CHECK_EQ(700, arena_decay_ms_get());
-	(void)arena_bind();
-	ATF_CHECK_EQ(1, arena_bind()->ind);
-	ATF_CHECK(!arena_decay_all(2, true));
-	ATF_CHECK(arena_decay_all(1, true));
+	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(NARENAS));
+	ATF_CHECK(set_decay_ms_set(NARENAS, 700));
+	ATF_CHECK_EQ(700, set_decay_ms_get(NARENAS));
+	(void)set_bind();
+	ATF_CHECK_EQ(1, set_bind()->ind);
+	ATF_CHECK(!set_decay(2, true));
+	ATF_CHECK(set_decay(1, true));
 }
 
 ATF_TC(by_hand);
@@ -188,7 +189,7 @@ ATF_TC_BODY(by_hand, tc)
 	char *p;
 	unsigned int i, n;
 
-	a = arena_bind();
+	a = set_bind();
 	make_dirty(a, 4, KIB(100));
 	make_dirty(a, 1, MIB(3));
 	/* Four slabs and more, of which a slot each stays. */
@@ -205,9 +206,9 @@ ATF_TC_BODY(by_hand, tc)
 	p = v[256 * 3];
 	ATF_CHECK_EQ(64, all_bytes(p + 4096, 64, 1));
 	/* What another arena's thread has freed counts too. */
-	bin_flush(arena_bin(arena_bind(), 5), v, 1, now);
+	bin_flush(arena_bin(set_bind(), 5), v, 1, now);
 	ATF_CHECK(b->inbox != NULL);
-	ATF_CHECK(arena_decay_all(NARENAS, true));
+	ATF_CHECK(set_decay(NARENAS, true));
 	ATF_CHECK_EQ(0, dirty());
 	ATF_CHECK_EQ(NULL, b->inbox);
 	ATF_CHECK_EQ(64, all_bytes(p, 64, 1));
@@ -226,16 +227,16 @@ ATF_TC_BODY(by_time, tc)
 	struct arena *a;
 	uint64_t start;
 
-	a = arena_bind();
-	ATF_CHECK(arena_decay_ms_set(NARENAS, 300));
+	a = set_bind();
+	ATF_CHECK(set_decay_ms_set(NARENAS, 300));
 	make_dirty(a, 4, KIB(100));
 	make_dirty(a, 1, MIB(3));
 	start = now;
 	for (now = start; now < start + 150; now += 10)
-		arena_tick(now);
+		set_tick(now);
 	ATF_CHECK(dirty() >= MIB(3) + KIB(400));
 	for (; now <= start + 600; now += 10)
-		arena_tick(now);
+		set_tick(now);
 	ATF_CHECK_EQ(0, dirty());
 	ATF_CHECK_EQ(DECAY_NEVER, decay_deadline);
 }
@@ -255,8 +256,8 @@ ATF_TC_BODY(in_time, tc)
 	char *p[nitems(size)];
 	unsigned int i;
 
-	a = arena_bind();
-	ATF_CHECK(arena_decay_ms_set(NARENAS, 300));
+	a = set_bind();
+	ATF_CHECK(set_decay_ms_set(NARENAS, 300));
 	for (i = 0; i < nitems(size); i++)
 		p[i] = take_large(a, size[i]);
 	make_dirty(a, 1, KIB(300));
@@ -264,7 +265,7 @@ ATF_TC_BODY(in_time, tc)
 	for (now = start, i = 0; i < nitems(size); i++)
 		give_large(a, p[i]);
 	for (; now <= start + 300; now += 10)
-		arena_tick(now);
+		set_tick(now);
 	ATF_CHECK_EQ(0, dirty());
 }
 
@@ -281,17 +282,17 @@ ATF_TC_BODY(at_once, tc)
 	struct arena *a;
 	unsigned int i;
 
-	a = arena_bind();
-	ATF_CHECK(arena_decay_ms_set(NARENAS, 0));
+	a = set_bind();
+	ATF_CHECK(set_decay_ms_set(NARENAS, 0));
 	for (i = 0; i < nitems(sizes); i++) {
 		make_dirty(a, 2, sizes[i]);
 		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
 		    dirty() >> 10);
 	}
-	ATF_CHECK(arena_decay_ms_set(NARENAS, -1));
+	ATF_CHECK(set_decay_ms_set(NARENAS, -1));
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)
-		arena_tick(DECAY_NEVER - 1);
+		set_tick(DECAY_NEVER - 1);
 	ATF_CHECK(dirty() >= 10 * MIB(3));
 }
 
@@ -307,7 +308,7 @@ ATF_TC_BODY(by_amount, tc)
 	struct arena *a;
 	char *p;
 
-	a = arena_bind();
+	a = set_bind();
 	make_dirty(a, 100, KIB(300));
 	/* While much is active more may be dirty: looks are rare then. */
 	ATF_CHECK_MSG(dirty() <= 2 * conf.dirty_max, "%zu KiB",

@@ -12,6 +12,7 @@
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_map.h"
+#include "dsm_set.h"
 #include "malloc_np.h"
 #include "unit_test_subr.h"
 
@@ -27,7 +28,7 @@ threads(void)
 {
 	struct stats_arena st;
 
-	ATF_REQUIRE(arena_stats_read(arena_count(), &st));
+	ATF_REQUIRE(set_stats_read(arena_count(), &st));
 	return (st.nthreads);
 }
 
@@ -71,7 +72,7 @@ out(void)
 	size_t n;
 	unsigned int c;
 
-	ATF_REQUIRE(arena_stats_read(arena_count(), &st));
+	ATF_REQUIRE(set_stats_read(arena_count(), &st));
 	for (c = 1, n = 0; c < SIZE_NCLASSES; c++)
 		n += st.bins[c].curregs;
 	return (n);
@@ -290,7 +291,7 @@ ATF_TC_BODY(ends, tc)
 	ATF_CHECK_EQ(0, arena_zero()->nthreads);
 	/* None is at work that has counted any. */
 	ATF_CHECK_EQ(0, cache_requests(0, 5));
-	ATF_REQUIRE(arena_stats_read(0, &st));
+	ATF_REQUIRE(set_stats_read(0, &st));
 	ATF_CHECK_EQ(101 * 300, st.bins[5].nrequests);
 	/* The array that its stack had grown to is still there. */
 	ATF_CHECK(c->class[5].cap > size_info[5].inl);

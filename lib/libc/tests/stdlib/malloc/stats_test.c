@@ -8,6 +8,7 @@
 #include "dsm_api.h"
 #include "dsm_arena.h"
 #include "dsm_cache.h"
+#include "dsm_set.h"
 #include "dsm_stats.h"
 #include "unit_test_subr.h"
 

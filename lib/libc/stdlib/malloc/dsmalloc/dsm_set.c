@@ -1,0 +1,482 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+#include <string.h>
+
+#include "dsm_arena.h"
+#include "dsm_conf.h"
+#include "dsm_os.h"
+#include "dsm_set.h"
+
+static struct set set_auto;		/* of the automatic arenas */
+static struct set *set_all = &set_auto;	/* atomic */
+
+/* Every set; the arenas of one, in the order in which they were made. */
+#define	SETS(s)								\
+	for ((s) = load_acq(&set_all); (s) != NULL; (s) = (s)->next)
+#define	SET_ARENAS(s, a)						\
+	for ((a) = load_acq(&(s)->arenas); (a) != NULL;			\
+	    (a) = load_acq(&(a)->next))
+
+/*
+ * How far a set may outgrow what its program uses: what is handed out, at
+ * its peak, plus an eighth for the free slots of slabs and dirty pages that
+ * a mix of sizes needs at hand as it comes and goes.
+ */
+#define	SET_ALLOWED(peak)	((peak) + (peak) / 8 + SET_FRESH)
+/* Shedding goes below that by this much, lest it be called at each step. */
+#define	SET_MARGIN(peak)	((peak) / 32)
+/* Where not enough could be shed all regions were looked at in vain: so many
+ * times SET_FRESH pass before the next try. */
+#define	SET_PAUSE(peak)	((peak) / 64 / SET_FRESH)
+/*
+ * A program that needs the pages after all faults them in again, at some
+ * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
+ * ends, a part of what is shed is allowed on top from then on: a 128th of it
+ * as long as no more is shed than a quarter of one processor pays for, and
+ * from there twice the part for each eighth of a GiB, up to a quarter.
+ */
+#define	SET_SHED_CHEAP	MIB(512)	/* a second */
+#define	SET_SHED_STEP		MIB(128)
+#define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
+	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
+
+static void
+set_init(struct set *s, struct hooks *h, unsigned ind)
+{
+
+	lock_init(&s->lock, LOCK_SET);
+	pool_init(&s->pool, h, ind);
+	regions_init(&s->regions, &s->pool);
+	decay_init(&s->decay, conf.dirty_decay_ms);
+	s->look = conf.dirty_max;
+	if (conf.dirty_decay_ms == 0)
+		pool_unmark(&s->pool);
+}
+
+/* One more arena in a set, behind the others; NULL without memory. */
+static struct arena *
+set_add(struct set *s, unsigned ind)
+{
+	struct arena *a, **end = &s->arenas;
+
+	LOCK_ASSERT(&s->lock);
+	if ((a = arena_new(ind, s, &s->regions)) == NULL)
+		return (NULL);
+	while (*end != NULL)
+		end = &(*end)->next;
+	store_rel(end, a);
+	s->narenas++;
+	return (a);
+}
+
+bool
+set_boot(void)
+{
+	struct arena *a;
+
+	arena_boot();
+	set_init(&set_auto, &hooks_default, 0);
+	lock_take(&set_auto.lock);
+	a = set_add(&set_auto, 0);
+	lock_drop(&set_auto.lock);
+	return (a != NULL);
+}
+
+struct arena *
+set_bind(void)
+{
+	struct arena *a, *best = NULL;
+	struct set *s = &set_auto;
+
+	lock_take(&s->lock);
+	SET_ARENAS(s, a)
+		if (best == NULL || load_rlx(&a->nthreads) <
+		    load_rlx(&best->nthreads))
+			best = a;
+	if (load_rlx(&best->nthreads) != 0 && s->narenas < arena_count() &&
+	    (a = set_add(s, s->narenas)) != NULL)
+		best = a;
+	add_rlx(&best->nthreads, 1);
+	lock_drop(&s->lock);
+	return (best);
+}
+
+/* What is handed out of a set, to threads' caches too, in bytes. */
+static size_t
+set_out(const struct set *s)
+{
+	const struct arena *a;
+	size_t out = 0;
+
+	SET_ARENAS(s, a)
+		out += arena_out(a);
+	return (out);
+}
+
+/* A set's free pages that have memory, in bytes. */
+static size_t
+set_dirty(const struct set *s)
+{
+
+	return ((load_rlx(&s->regions.dirty) << os_page_shift) +
+	    load_rlx(&s->pool.dirty));
+}
+
+/* The same with large blocks in stock; *active: all others of its pages that
+ * are taken. */
+static size_t
+set_pages(const struct set *s, size_t *active)
+{
+	size_t direct = 0, stock = 0, used;
+	const struct arena *a;
+
+	SET_ARENAS(s, a) {
+		direct += load_rlx(&a->large.direct);
+		stock += load_rlx(&a->large.stock_bytes);
+	}
+	used = (load_rlx(&s->regions.used) << os_page_shift) + direct;
+	*active = used - DSM_MIN(stock, used);
+	return (set_dirty(s) + stock);
+}
+
+/* Credit for what was shed; threads that race lose some. */
+static void
+credit_add(struct set_credit *c, size_t shed, uint64_t now)
+{
+	size_t sum = load_rlx(&c->shed) + shed;
+
+	if (now - load_rlx(&c->since) >= 1000) {
+		store_rlx(&c->since, now);
+		sum = shed;
+	}
+	store_rlx(&c->shed, sum);
+	(void)add_rlx(&c->bytes, shed >> SET_CREDIT_SHIFT(sum));
+}
+
+static void
+credit_fade(struct set_credit *c)
+{
+
+	store_rlx(&c->bytes, load_rlx(&c->bytes) / 4 * 3);
+}
+
+/* In every pass the peak fades half the way to what is handed out now, the
+ * credits by a quarter. */
+static void
+set_fade(struct set *s)
+{
+	size_t out = set_out(s), peak = load_rlx(&s->peak);
+
+	store_rlx(&s->peak, out + (peak - DSM_MIN(peak, out)) / 2);
+	credit_fade(&s->grown);
+	credit_fade(&s->capped);
+}
+
+/* One pass over a set; everything: whatever its age. */
+static void
+set_pass(struct set *s, bool everything, uint64_t now)
+{
+	uint64_t before = everything ? DECAY_NEVER :
+	    decay_before(&s->decay, now);
+	struct arena *a;
+
+	SET_ARENAS(s, a) {
+		arena_collect(a, now);
+		if (before == 0)
+			continue;
+		/* Of any age: what comes from it is young to the regions. */
+		(void)large_drain(&a->large, DECAY_NEVER, now);
+		(void)arena_purge_slabs(a, SIZE_MAX, now);
+	}
+	set_fade(s);
+	if (before == 0)
+		return;
+	(void)regions_purge(&s->regions, before == DECAY_NEVER,
+	    SIZE_MAX);
+	(void)pool_purge(&s->pool, before, SIZE_MAX);
+}
+
+static bool
+set_owes(const struct set *s)
+{
+	const struct arena *a;
+
+	if (set_dirty(s) != 0)
+		return (true);
+	SET_ARENAS(s, a)
+		if (load_rlx(&a->large.nstock) != 0)
+			return (true);
+	return (false);
+}
+
+void
+set_tick(uint64_t now)
+{
+	struct set *s;
+
+	if (likely(load_rlx(&decay_deadline) > now))
+		return;
+	decay_scan();
+	SETS(s) {
+		if (decay_begin(&s->decay, now)) {
+			set_pass(s, false, now);
+			decay_end(&s->decay, set_owes(s), now);
+		}
+		decay_lower(load_rlx(&s->decay.next));
+	}
+}
+
+/*
+ * Purge about this many dirty bytes: the pool's oldest extents first, then
+ * stocks, then pages that nobody wanted since the pass before, then others.
+ */
+static size_t
+set_shed(struct set *s, size_t excess)
+{
+	size_t dirty = load_rlx(&s->pool.dirty), done;
+	uint64_t now = load_rlx(&decay_clock);
+	struct arena *a;
+
+	done = pool_purge(&s->pool, 0, dirty - DSM_MIN(dirty, excess));
+	if (done >= excess)
+		return (done);
+	SET_ARENAS(s, a)
+		(void)large_drain(&a->large, DECAY_NEVER, now);
+	done += regions_purge(&s->regions, false, excess - done);
+	if (done < excess)
+		done += regions_purge(&s->regions, true, excess - done);
+	return (done);
+}
+
+/*
+ * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
+ * much as is active, since a program whose large blocks come and go is about
+ * to ask for the same again (with a quarter of what is active, tensors and
+ * blocks to 64 MiB took two to three times the page faults).  While there is
+ * room the next look is an eighth of dirty_max later; and so it is where
+ * nothing may go, or nothing can, being locked in memory.  A program whose
+ * use swings by more than that many times a second, and is given the same
+ * pages again, earns a higher cap as growth does.
+ */
+static void
+set_cap(struct set *s)
+{
+	size_t active, cap, dirty, look, shed;
+
+	dirty = set_pages(s, &active);
+	cap = conf.dirty_max + active + load_rlx(&s->capped.bytes);
+	if (dirty > cap && load_rlx(&s->decay.ms) >= 0) {
+		shed = set_shed(s, dirty - cap + cap / 8);
+		dirty -= DSM_MIN(dirty, shed);
+		credit_add(&s->capped, shed, load_rlx(&decay_clock));
+	}
+	look = dirty + conf.dirty_max / 8;
+	if (dirty <= cap)
+		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
+	store_rlx(&s->look, look);
+}
+
+/*
+ * Memory has grown by another SET_FRESH.  If it has more pages now than
+ * its use explains, then those that are free are of the wrong size or in
+ * the wrong place, and it is they that should go: dirty ones, then those in
+ * sparse slabs.  A program that goes on in the same pages takes no fresh
+ * ones and never gets here; one whose use swings stays below its peak.
+ */
+void DSM_COLD
+set_grown_slow(struct set *s)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	size_t active, allowed, dirty, excess, pause, peak, shed;
+	struct arena *a;
+
+	store_rlx(&s->regions.fresh, 0);
+	if ((pause = load_rlx(&s->pause)) != 0) {
+		store_rlx(&s->pause, pause - 1);
+		return;
+	}
+	if (load_rlx(&s->decay.ms) < 0)
+		return;
+	peak = set_out(s);
+	peak = DSM_MAX(load_rlx(&s->peak), peak);
+	store_rlx(&s->peak, peak);
+	allowed = SET_ALLOWED(peak) + load_rlx(&s->grown.bytes);
+	dirty = set_pages(s, &active);
+	if (active + dirty <= allowed)
+		return;
+	excess = active + dirty - allowed + SET_MARGIN(peak);
+	if ((shed = set_shed(s, excess)) < excess) {
+		SET_ARENAS(s, a)
+			if (shed < excess)
+				shed += arena_purge_slabs(a, excess - shed,
+				    now);
+		shed += set_shed(s, excess - DSM_MIN(excess, shed));
+	}
+	if (shed < excess)
+		store_rlx(&s->pause, SET_PAUSE(peak));
+	credit_add(&s->grown, shed, now);
+}
+
+static void DSM_NOINLINE
+set_freed_slow(struct arena *a, size_t dirty, uint64_t now)
+{
+	struct set *s = a->set;
+
+	if (load_rlx(&s->decay.next) == DECAY_NEVER &&
+	    (dirty != 0 || load_rlx(&a->large.nstock) != 0))
+		decay_arm(&s->decay, now);
+	if (dirty > load_rlx(&s->look))
+		set_cap(s);
+	if (load_rlx(&s->decay.ms) == 0)
+		set_tick(now);
+}
+
+/* With nothing to do, once a flush or large block. */
+void
+set_freed(struct arena *a, uint64_t now)
+{
+	const struct set *s = a->set;
+	size_t dirty = set_dirty(s);
+
+	if (unlikely(load_rlx(&s->decay.next) == DECAY_NEVER ||
+	    dirty > load_rlx(&s->look) || load_rlx(&s->decay.ms) == 0))
+		set_freed_slow(a, dirty, now);
+}
+
+/* Has a set arenas of this index, as mallctl has them?  One above the last
+ * means all. */
+static bool
+set_has(const struct set *s, unsigned index)
+{
+
+	return (index >= arena_count() || arena_get(index)->set == s);
+}
+
+static bool
+set_exists(unsigned index)
+{
+
+	return (index >= arena_count() || arena_get(index) != NULL);
+}
+
+bool
+set_decay(unsigned index, bool everything)
+{
+	uint64_t now = decay_now();
+	struct set *s;
+
+	if (!set_exists(index))
+		return (false);
+	SETS(s) {
+		if (!set_has(s, index))
+			continue;
+		set_pass(s, everything, now);
+		if (set_owes(s))
+			decay_arm(&s->decay, now);
+	}
+	return (true);
+}
+
+size_t
+set_used(void)
+{
+	const struct set *s;
+	size_t bytes = 0;
+
+	SETS(s)
+		bytes += load_rlx(&s->peak);
+	return (bytes);
+}
+
+bool
+set_may_reclaim(size_t size)
+{
+	const struct set *s;
+
+	SETS(s)
+		if (size <= load_rlx(&s->pool.mapped))
+			return (true);
+	return (false);
+}
+
+void
+set_reclaim(void)
+{
+	struct set *s;
+
+	SETS(s) {
+		set_pass(s, true, load_rlx(&decay_clock));
+		pool_trim(&s->pool);
+	}
+}
+
+int64_t
+set_decay_ms_get(unsigned index)
+{
+	const struct set *s = &set_auto;
+
+	if (index < arena_count() && arena_get(index) != NULL)
+		s = arena_get(index)->set;
+	return (load_rlx(&s->decay.ms));
+}
+
+bool
+set_decay_ms_set(unsigned index, int64_t ms)
+{
+	uint64_t now = decay_now();
+	struct set *s;
+
+	if (!set_exists(index))
+		return (false);
+	SETS(s) {
+		if (!set_has(s, index))
+			continue;
+		/* What goes back at once had better not come by 2 MiB. */
+		if (ms == 0)
+			pool_unmark(&s->pool);
+		decay_set(&s->decay, ms, now);
+		store_rlx(&s->look, conf.dirty_max);
+	}
+	set_tick(now);
+	return (true);
+}
+
+/* The pages that the arenas of a set share count as the first one's. */
+static void
+set_stats_add(const struct set *s, struct stats_arena *st)
+{
+	const struct regions *rs = &s->regions;
+	const struct pool *pl = &s->pool;
+	size_t active, dirty, mapped = load_rlx(&pl->mapped);
+
+	dirty = set_pages(s, &active);
+	st->mapped += mapped - DSM_MIN(active, mapped);
+	st->dirty += dirty;
+	st->retained += mapped - DSM_MIN(active + dirty, mapped);
+	st->npurge += load_rlx(&rs->npurge) + load_rlx(&pl->npurge);
+	st->purged += load_rlx(&rs->purged) + load_rlx(&pl->purged);
+}
+
+bool
+set_stats_read(unsigned index, struct stats_arena *st)
+{
+	const struct set *s;
+	struct arena *a;
+
+	memset(st, 0, sizeof(*st));
+	if (!set_exists(index))
+		return (false);
+	SETS(s)
+		SET_ARENAS(s, a) {
+			if (index < arena_count() && a->ind != index)
+				continue;
+			arena_stats_add(a, st);
+			if (a == load_acq(&s->arenas))
+				set_stats_add(s, st);
+		}
+	return (true);
+}

@@ -1,0 +1,100 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * set: arenas that share their pages, and when those go back.
+ *
+ * Theory of operation.  A set has one pool, one set of regions and one decay
+ * time; its arenas have bins and stocks of large blocks each, for those are
+ * what threads contend for.  What one arena frees so serves all.  The
+ * automatic arenas are one set.  Sets hang in a list that decay's scan walks
+ * without a lock: they only ever come, and are never unmapped, nor are their
+ * arenas.
+ *
+ * What goes back, and when.  By age: each set has its decay time, and any
+ * thread that finds the one global deadline passed looks at all sets, so that
+ * a quiet one decays too.  By amount: dirty memory is capped (set_cap()).  By
+ * growth: a set that takes fresh pages while it has more than its use
+ * explains sheds free ones (set_grown_slow()).
+ *
+ * Locks: the set's, for making arenas in it and binding threads; above that
+ * of arenas.  All else is read and written as its parts say, counters by
+ * atomics.  A pass runs under no lock.
+ */
+#ifndef _DSM_SET_H_
+#define	_DSM_SET_H_
+
+#include "dsm_arena.h"
+#include "dsm_decay.h"
+#include "dsm_defs.h"
+#include "dsm_lock.h"
+#include "dsm_pool.h"
+#include "dsm_region.h"
+
+/* Dirty memory is looked at for every so many fresh bytes taken. */
+#define	SET_FRESH	MIB(1)
+
+/* What is allowed on top because it was shed in vain, and what was shed in
+ * the second that began then, ms.  Atomic. */
+struct set_credit {
+	size_t		 bytes;		/* fading */
+	size_t		 shed;
+	uint64_t	 since;
+};
+
+struct set {
+	/* Each with its own lock. */
+	struct regions	 regions;
+	struct pool	 pool;
+	struct decay	 decay;
+	size_t		 look;		/* dirty bytes to look at the cap at;
+					   atomic */
+	/* Atomic: how far growth may go before unused pages are shed. */
+	size_t		 peak;		/* of bytes handed out, fading */
+	size_t		 pause;		/* in looks, after one in vain */
+	struct set_credit grown;
+	struct set_credit capped;	/* the same of the cap */
+	/* Under the lock. */
+	struct lock	 lock;
+	unsigned	 narenas;
+	struct arena	*arenas;	/* atomic; they stay */
+	/* Constant. */
+	struct set	*next;
+};
+
+bool	 set_boot(void);
+/* The automatic arena with the fewest threads; counts one more. */
+struct arena *set_bind(void);
+
+/* Any thread's slow paths: purge what is overdue, anywhere. */
+void	 set_tick(uint64_t now);
+void	 set_grown_slow(struct set *);
+/* Something of this arena, or of its set, may have become dirty. */
+void	 set_freed(struct arena *, uint64_t now);
+/* This arena may have taken memory that it had not used before. */
+static inline void
+set_grown(struct arena *a)
+{
+
+	if (unlikely(load_rlx(&a->set->regions.fresh) > SET_FRESH >>
+	    os_page_shift))
+		set_grown_slow(a->set);
+}
+/* What the program has been handed out lately, at its peak, in bytes. */
+size_t	 set_used(void);
+/* Out of memory: could what is free here serve a request of that size? */
+bool	 set_may_reclaim(size_t size);
+/* Free slabs and blocks become pages again, and free pages the system's. */
+void	 set_reclaim(void);
+
+/* For mallctl and statistics, by an arena's index: from arena_count() on it
+ * means all.  False: there is no such arena. */
+bool	 set_decay(unsigned index, bool everything);
+int64_t	 set_decay_ms_get(unsigned index);
+bool	 set_decay_ms_set(unsigned index, int64_t ms);
+bool	 set_stats_read(unsigned index, struct stats_arena *);
+
+#endif /* !_DSM_SET_H_ */
