@@ -131,27 +131,27 @@ ATF_TC_BODY(stock, tc)
 
 	setup_fake();
 	p = os_page;
-	a = take(80 * p);
-	b = take(72 * p);
+	a = take(20 * p);
+	b = take(18 * p);
 	ATF_REQUIRE(take(p) != NULL);
 	give(a, 1);
 	ATF_CHECK_EQ(SPAN_STOCK, extent(a)->span.kind);
 	ATF_CHECK_EQ(1, large.nstock);
-	c = large_alloc(&large, 71 * p, 1, &zeroed);
+	c = large_alloc(&large, 17 * p, 1, &zeroed);
 	ATF_CHECK(c != a);
-	/* 72 and an eighth of it are 81. */
-	ATF_CHECK_EQ(a, large_alloc(&large, 72 * p, 1, &zeroed));
+	/* 18 and an eighth of it are 20. */
+	ATF_CHECK_EQ(a, large_alloc(&large, 18 * p, 1, &zeroed));
 	ATF_CHECK(!zeroed);
-	ATF_CHECK_EQ(80 * p, extent(a)->span.usable);
+	ATF_CHECK_EQ(20 * p, extent(a)->span.usable);
 	give(b, 1);
 	give(a, 1);
 	/* An exact fit goes before a younger one that is near. */
-	ATF_CHECK_EQ(b, take(72 * p));
+	ATF_CHECK_EQ(b, take(18 * p));
 	ATF_CHECK_EQ(1, large.nstock);
-	ATF_CHECK_EQ(80 * p, large.stock_bytes);
+	ATF_CHECK_EQ(20 * p, large.stock_bytes);
 	/* Not for who wants it aligned. */
-	ATF_CHECK(large_alloc(&large, 80 * p, 2 * p, &zeroed) != a);
-	ATF_CHECK_EQ(a, take(80 * p));
+	ATF_CHECK(large_alloc(&large, 20 * p, 2 * p, &zeroed) != a);
+	ATF_CHECK_EQ(a, take(20 * p));
 	ATF_CHECK_EQ(0, large.nstock + large.stock_bytes);
 }
 
@@ -183,7 +183,7 @@ ATF_TC_BODY(bounds, tc)
 	ATF_CHECK_EQ(2 * nitems(v), regions.dirty);
 
 	for (i = 0; i < 5; i++)
-		v[i] = take(KIB(512));
+		v[i] = take(LARGE_STOCK_BYTES / 4);
 	for (i = 0; i < 5; i++)
 		give(v[i], i);
 	ATF_CHECK_EQ(4, large.nstock);
