@@ -135,6 +135,7 @@
 #define	slab_free_pages	__dsm_slab_free_pages
 #define	slab_geom	__dsm_slab_geom
 #define	slab_open	__dsm_slab_open
+#define	slab_put	__dsm_slab_put
 #define	slab_put_remote	__dsm_slab_put_remote
 #define	slab_take	__dsm_slab_take
 #define	slab_valid	__dsm_slab_valid

@@ -252,6 +252,15 @@ slab_take(struct slab *s, void **dst, unsigned n)
 	return (n);
 }
 
+/* Of a mask of slots that were freed these are free already. */
+static void DSM_COLD
+slab_bad_mask(const struct slab *s, uint64_t word, uint64_t mask)
+{
+
+	slab_bad_free(s, s->span.addr + (word * 64 +
+	    (unsigned)__builtin_ctzll(mask)) * s->size);
+}
+
 unsigned
 slab_collect(struct slab *s)
 {
@@ -267,9 +276,7 @@ slab_collect(struct slab *s)
 		m = __atomic_exchange_n(&remote[i], 0, __ATOMIC_ACQUIRE);
 		seen++;
 		if (unlikely((avail[i] & m) != 0))
-			slab_bad_free(s, s->span.addr + ((size_t)i * 64 +
-			    (unsigned)__builtin_ctzll(avail[i] & m)) *
-			    s->size);
+			slab_bad_mask(s, i, avail[i] & m);
 		avail[i] |= m;
 		got += (unsigned)__builtin_popcountll(m);
 		if (i < s->hint)
@@ -278,6 +285,23 @@ slab_collect(struct slab *s)
 	s->owed += seen - (int32_t)n;
 	s->left -= (int32_t)got;
 	return (got);
+}
+
+unsigned
+slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)
+{
+	uint64_t *avail = slab_avail(s), mask, word;
+	unsigned first = i;
+
+	while (i < n && slab_has(s, v[i])) {
+		mask = slab_gather(s, v, &i, n, &word);
+		if (unlikely((avail[word] & mask) != 0))
+			slab_bad_mask(s, word, avail[word] & mask);
+		avail[word] |= mask;
+	}
+	s->hint = 0;
+	s->left -= (int32_t)(i - first);
+	return (i);
 }
 
 /* OR a mask into a remote word; true when the slab has to be announced. */
@@ -289,8 +313,7 @@ slab_announce(struct slab *s, uint64_t word, uint64_t mask)
 	was = __atomic_fetch_or(&slab_remote(s)[word], mask,
 	    __ATOMIC_ACQ_REL);
 	if (unlikely((was & mask) != 0))
-		slab_bad_free(s, s->span.addr + (word * 64 +
-		    (unsigned)__builtin_ctzll(was & mask)) * s->size);
+		slab_bad_mask(s, word, was & mask);
 	return (was == 0 &&
 	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_ACQ_REL) == 0);
 }
@@ -299,27 +322,13 @@ unsigned
 slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
     bool *push)
 {
-	uint64_t inv = s->inv, mask = 0, product, word = 0;
-	uintptr_t base = (uintptr_t)s->span.addr;
-	size_t bytes = s->span.size, off;
+	uint64_t mask, word;
 
 	*push = false;
-	for (; i < n; i++) {
-		off = (uintptr_t)v[i] - base;
-		if (off >= bytes)
-			break;
-		product = slab_product(off, inv);
-		if (product >> 38 != word) {
-			if (mask != 0)
-				*push |= slab_announce(s, word, mask);
-			mask = 0;
-			word = product >> 38;
-		}
-		if (unlikely((uint32_t)product >= inv ||
-		    bits_test_and_set(&mask, product >> 32)))
-			slab_bad_free(s, v[i]);
+	while (i < n && slab_has(s, v[i])) {
+		mask = slab_gather(s, v, &i, n, &word);
+		*push |= slab_announce(s, word, mask);
 	}
-	*push |= slab_announce(s, word, mask);
 	return (i);
 }
 

@@ -136,52 +136,59 @@ void	 slab_bad_free(const struct slab *, const void *)
 	    __attribute__((__noreturn__));
 
 /*
- * Give a slot back, by its offset in the slab.  A slot that is free already,
- * or a pointer that is not a slot's start, is the program's error.
+ * Give back one slot, which the map says is in this slab: is it to be relisted
+ * now?  A slot that is free already, or a pointer that is not a slot's start,
+ * is the program's error.
  */
-static DSM_INLINE void
-slab_put_at(struct slab *s, const void *p, size_t off)
-{
-	uint64_t product = slab_product(off, s->inv), slot = product >> 32;
-	uint64_t *word = &slab_avail(s)[slot / 64];
-
-	if (unlikely((uint32_t)product >= s->inv ||
-	    bits_test_and_set(word, slot)))
-		slab_bad_free(s, p);
-}
-
-/* Give back one slot, which the map says is in this slab: is it to be relisted
- * now? */
 static DSM_INLINE bool
 slab_put_one(struct slab *s, const void *p)
 {
+	uint64_t product = slab_product((uintptr_t)p -
+	    (uintptr_t)s->span.addr, s->inv), slot = product >> 32;
 
-	slab_put_at(s, p, (uintptr_t)p - (uintptr_t)s->span.addr);
+	if (unlikely((uint32_t)product >= s->inv ||
+	    bits_test_and_set(&slab_avail(s)[slot / 64], slot)))
+		slab_bad_free(s, p);
 	s->hint = 0;
 	return (--s->left < 0);
 }
 
 /*
- * Give back the leading pointers of v that are this slab's: the index of the
- * first that is not.
+ * The leading pointers from v[*i] on, which is in this slab, whose bits are in
+ * one word: which word, and the bits; *i becomes the index of the first that is
+ * not.  To set one bit after the other in memory takes twice as long.
  */
-static DSM_INLINE unsigned
-slab_put(struct slab *s, void *const *v, unsigned i, unsigned n)
+static DSM_INLINE uint64_t
+slab_gather(const struct slab *s, void *const *v, unsigned *i, unsigned n,
+    uint64_t *word)
 {
-	unsigned first = i;
-	size_t off;
+	uintptr_t base = (uintptr_t)s->span.addr, off = (uintptr_t)v[*i] - base;
+	uint64_t inv = s->inv, product = slab_product(off, inv), mask = 0;
 
-	for (; i < n; i++) {
-		off = (uintptr_t)v[i] - (uintptr_t)s->span.addr;
-		if (off >= s->span.size)
+	*word = product >> 38;
+	do {
+		if (unlikely((uint32_t)product >= inv ||
+		    bits_test_and_set(&mask, product >> 32)))
+			slab_bad_free(s, v[*i]);
+		if (++*i == n)
 			break;
-		slab_put_at(s, v[i], off);
-	}
-	s->hint = 0;
-	s->left -= (int32_t)(i - first);
-	return (i);
+		off = (uintptr_t)v[*i] - base;
+		product = slab_product(off, inv);
+	} while (off < s->span.size && product >> 38 == *word);
+	return (mask);
 }
 
+/* A pointer of a slab, by its address. */
+static DSM_INLINE bool
+slab_has(const struct slab *s, const void *p)
+{
+
+	return ((uintptr_t)p - (uintptr_t)s->span.addr < s->span.size);
+}
+
+/* Give back the leading pointers of v that are this slab's: the index of the
+ * first that is not. */
+unsigned slab_put(struct slab *, void *const *v, unsigned i, unsigned n);
 /*
  * The same for a slab of another arena: one atomic OR for each word that is
  * met.  *push becomes true when the slab must be put on its bin's inbox.
