@@ -1,15 +1,15 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * mixed [RESTARTS [THREADS]]: four threads, or as many as told, joined and
- * started anew RESTARTS times, with blocks of 8 bytes to 3 MiB by a power law
- * (1.1 KiB in the mean; large ones are rare and yet are most of the bytes).
- * Each thread lets its live set grow to 12,000 blocks and shrink to a quarter,
- * three times over, and now and then exchanges a block with a table of 2,048
- * that all threads share and that outlives them.  What decides is the page
- * layer: how pages flow between small and large uses and between threads, what
- * is given back when and at what cost in page faults, and how little a peak
- * leaves behind.
+ * mixed [RESTARTS [THREADS [LIVE]]]: four threads, or as many as told, joined
+ * and started anew RESTARTS times, with blocks of 8 bytes to 3 MiB by a power
+ * law (1.1 KiB in the mean; large ones are rare and yet are most of the bytes).
+ * Each thread lets its live set grow to 12,000 blocks, or as many as told, and
+ * shrink to a quarter, three times over, and now and then exchanges a block
+ * with a table of 2,048 that all threads share and that outlives them.  What
+ * decides is the page layer: how pages flow between small and large uses and
+ * between threads, what is given back when and at what cost in page faults,
+ * and how little a peak leaves behind.
  */
 
 #include <stdatomic.h>
@@ -22,6 +22,7 @@
 #define	SHARED	2048
 
 static _Atomic(void *) shared[SHARED];
+static size_t live;
 
 static struct worker {
 	uint64_t	 state;
@@ -69,8 +70,8 @@ work(void *arg)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		grow(w, LIVE);
-		shrink(w, LIVE / 4);
+		grow(w, live);
+		shrink(w, live / 4);
 	}
 	shrink(w, 0);
 	return (NULL);
@@ -87,6 +88,9 @@ main(int argc, char **argv)
 	threads = argument(argc, argv, 2, THREADS);
 	if (threads > THREADS_MAX)
 		die("too many threads");
+	live = argument(argc, argv, 3, LIVE);
+	if (live > LIVE)
+		die("too many blocks");
 	for (i = 0; i < threads; i++)
 		worker[i].state = seed(5, i);
 	for (round = 0; round < n; round++) {
