@@ -142,10 +142,11 @@ arena_bin_init(struct arena *a, unsigned class)
 struct bin *
 arena_bin(struct arena *a, unsigned class)
 {
+	struct bin *b = &a->bins[class];
 
-	if (unlikely(load_acq(&a->bins[class].regions) == NULL))
+	if (unlikely(load_acq(&b->regions) == NULL))
 		arena_bin_init(a, class);
-	return (&a->bins[class]);
+	return (b);
 }
 
 void

@@ -39,22 +39,29 @@
 /* Bytes freed by others that may wait before a pusher collects. */
 #define	BIN_PENDING	KIB(64)
 
+/*
+ * By cache lines: what every fill and flush writes is on the lock's own, and
+ * nothing that others read without it.
+ */
 struct bin {
-	/* Constant after bin_init(). */
-	struct regions	*regions;	/* NULL: not yet used */
-	const uint32_t	*threads;	/* how many are bound to its arena */
-	uint16_t	 tag;		/* of its slabs' map words */
-	uint8_t		 class;
 	/* Under the lock. */
-	struct lock	 lock;
-	struct slab	*current;
-	struct slab_head list[SLAB_LISTS];	/* [0] holds the fullest */
+	struct lock	 lock DSM_ALIGNED(DSM_CACHELINE);
 	unsigned	 nempty;	/* of the listed ones */
-	uint32_t	 curslabs;
+	struct slab	*current;
 	uint64_t	 nmalloc;	/* slots filled */
 	uint64_t	 ndalloc;	/* slots flushed or collected */
 	uint64_t	 nfills;
 	uint64_t	 nflushes;
+	uint32_t	 curslabs;
+	struct slab_head list[SLAB_LISTS]	/* [0] holds the fullest */
+	    DSM_ALIGNED(DSM_CACHELINE);
+	/* Constant after bin_init(). */
+	struct regions	*regions	/* NULL: not yet used */
+	    DSM_ALIGNED(DSM_CACHELINE);
+	const uint32_t	*threads;	/* how many are bound to its arena */
+	uint16_t	 tag;		/* of its slabs' map words */
+	uint8_t		 class;
+	/* Under the lock, seldom written. */
 	uint64_t	 nslabs;
 	uint64_t	 nrequests;	/* folded from the caches' counts */
 	/* Atomic: written by other arenas' threads. */
