@@ -133,7 +133,7 @@ broken_body()
 {
 	compile
 	# The collector does not release the link of a slab.
-	twin dsm_slab.c '/exchange_n(&s->arrived/s/ACQ_REL/ACQUIRE/'
+	twin dsm_slab.c '/exchange_n(&slab_far(s)->arrived/s/ACQ_REL/ACQUIRE/'
 	# A slab is pushed on the inbox before its link is written.
 	twin dsm_bin.c '/(&b->inbox, &head, s, true/{
 	    n

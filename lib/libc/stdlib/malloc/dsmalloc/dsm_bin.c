@@ -143,7 +143,7 @@ bin_drain(struct bin *b, uint64_t now)
 	store_rlx(&b->pending, 0);
 	s = __atomic_exchange_n(&b->inbox, NULL, __ATOMIC_ACQUIRE);
 	for (; s != NULL; s = next) {
-		next = s->inbox;
+		next = slab_far(s)->inbox;
 		if (s->list != SLAB_UNLISTED && slab_is_empty(s))
 			b->nempty--;
 		b->ndalloc += slab_collect(s);
@@ -266,7 +266,7 @@ bin_push(struct bin *b, struct slab *s)
 	struct slab *head = load_rlx(&b->inbox);
 
 	do
-		s->inbox = head;
+		slab_far(s)->inbox = head;
 	while (!__atomic_compare_exchange_n(&b->inbox, &head, s, true,
 	    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }

@@ -82,6 +82,31 @@ slab_tail(unsigned class)
 	return (g->bytes != g->nslots * size_info[class].size);
 }
 
+/* Where slab_far begins, behind so many words of the first bitmap. */
+static size_t
+slab_far_at(unsigned nwords)
+{
+
+	return (ROUND_UP(offsetof(struct slab, avail) + nwords *
+	    sizeof(uint64_t), DSM_CACHELINE));
+}
+
+/* Which base type holds a descriptor, and its size. */
+static void
+slab_describe(struct slab_geom *g)
+{
+	unsigned lg, words;
+
+	lg = g->nwords <= SLAB_WORDS_MIN ? 0 :
+	    32 - (unsigned)__builtin_clz((g->nwords - 1u) / SLAB_WORDS_MIN);
+	words = SLAB_WORDS_MIN << lg;
+	g->type = (uint16_t)(BASE_SLAB + lg);
+	g->size = (uint16_t)(slab_far_at(words) +
+	    ROUND_UP(sizeof(struct slab_far) + words * sizeof(uint64_t),
+	    DSM_CACHELINE));
+	g->far = (uint16_t)slab_far_at(g->nwords);
+}
+
 void
 slab_boot(void)
 {
@@ -93,20 +118,9 @@ slab_boot(void)
 		g->bytes = slab_bytes(&size_info[c]);
 		g->nslots = (uint16_t)(g->bytes / size_info[c].size);
 		g->nwords = (uint16_t)((g->nslots + slab_tail(c) + 63) / 64);
+		slab_describe(g);
 		DSM_ASSERT(slab_exact(&size_info[c], g->bytes));
 	}
-}
-
-/* Which base type holds a descriptor, and its size. */
-static enum base_type
-slab_type(unsigned nwords, size_t *size)
-{
-	unsigned lg = nwords <= SLAB_WORDS_MIN ? 0 :
-	    32 - (unsigned)__builtin_clz((nwords - 1) / SLAB_WORDS_MIN);
-
-	*size = sizeof(struct slab) +
-	    ((size_t)2 * SLAB_WORDS_MIN * sizeof(uint64_t) << lg);
-	return (BASE_SLAB + lg);
 }
 
 /*
@@ -118,15 +132,16 @@ slab_type(unsigned nwords, size_t *size)
 static void
 slab_fill_avail(struct slab *s)
 {
+	uint64_t *avail = slab_avail(s), *remote = slab_remote(s);
 	unsigned bits = s->nslots + slab_tail(s->span.class);
 	unsigned i, tail = bits % 64;
 
 	for (i = 0; i < s->nwords; i++) {
-		slab_avail(s)[i] = ~(uint64_t)0;
-		slab_remote(s)[i] = 0;
+		avail[i] = ~(uint64_t)0;
+		remote[i] = 0;
 	}
 	if (tail != 0)
-		slab_avail(s)[i - 1] = ((uint64_t)1 << tail) - 1;
+		avail[i - 1] = ((uint64_t)1 << tail) - 1;
 	s->hint = 0;
 	s->list = SLAB_UNLISTED;
 	s->most = 0;
@@ -138,18 +153,15 @@ struct slab *
 slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 {
 	const struct slab_geom *g = &slab_geom[class];
-	enum base_type type;
 	struct slab *s;
 	bool zeroed;
-	size_t size;
 
-	type = slab_type(g->nwords, &size);
-	if ((s = base_alloc(type, size)) == NULL)
+	if ((s = base_alloc((enum base_type)g->type, g->size)) == NULL)
 		return (NULL);
 	s->span.addr = region_alloc(rs, g->bytes, &s->span.region,
 	    &s->span.page, &zeroed);
 	if (s->span.addr == NULL) {
-		base_free(type, s, size);
+		base_free((enum base_type)g->type, s, g->size);
 		return (NULL);
 	}
 	s->span.size = g->bytes;
@@ -161,8 +173,9 @@ slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 	s->inv = size_info[class].inv;
 	s->nslots = g->nslots;
 	s->nwords = g->nwords;
+	s->far = g->far;
 	s->owed = 0;
-	s->arrived = 0;
+	slab_far(s)->arrived = 0;
 	slab_fill_avail(s);
 	map_set(s->span.addr, g->bytes, s, tag);
 	return (s);
@@ -171,15 +184,13 @@ slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 void
 slab_close(struct slab *s, uint64_t now)
 {
-	enum base_type type;
-	size_t size;
+	const struct slab_geom *g = &slab_geom[s->span.class];
 
 	DSM_ASSERT(slab_valid(s) && slab_nfree(s) == s->nslots && s->owed == 0);
-	type = slab_type(s->nwords, &size);
 	map_clear(s->span.addr, s->span.size);
 	s->span.kind = SPAN_NONE;
 	region_free(s->span.region, s->span.page, s->span.size, now);
-	base_free(type, s, size);
+	base_free((enum base_type)g->type, s, g->size);
 }
 
 /* Take the slots of up to n set bits of a word, one by one. */
@@ -269,7 +280,7 @@ slab_collect(struct slab *s)
 	int32_t seen = 0;
 	uint32_t n;
 
-	n = __atomic_exchange_n(&s->arrived, 0, __ATOMIC_ACQ_REL);
+	n = __atomic_exchange_n(&slab_far(s)->arrived, 0, __ATOMIC_ACQ_REL);
 	for (i = 0; i < s->nwords; i++) {
 		if (load_rlx(&remote[i]) == 0)
 			continue;
@@ -314,8 +325,8 @@ slab_announce(struct slab *s, uint64_t word, uint64_t mask)
 	    __ATOMIC_ACQ_REL);
 	if (unlikely((was & mask) != 0))
 		slab_bad_mask(s, word, was & mask);
-	return (was == 0 &&
-	    __atomic_fetch_add(&s->arrived, 1, __ATOMIC_ACQ_REL) == 0);
+	return (was == 0 && __atomic_fetch_add(&slab_far(s)->arrived, 1,
+	    __ATOMIC_ACQ_REL) == 0);
 }
 
 unsigned

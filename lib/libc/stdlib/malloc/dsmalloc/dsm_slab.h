@@ -53,6 +53,15 @@ struct bin;
 #define	SLAB_LISTS	4
 #define	SLAB_UNLISTED	SLAB_LISTS
 
+/* What freers of other arenas write, on cache lines of its own. */
+struct slab_far {
+	/* Atomic. */
+	uint32_t	 arrived;	/* announcements not yet taken */
+	struct slab	*inbox;		/* next; written by the pusher */
+	uint64_t	 remote[];	/* [nwords] */
+};
+
+/* By cache lines: who frees from afar reads none that the bin writes. */
 struct slab {
 	struct span	 span;
 	/* Constant while open. */
@@ -60,19 +69,18 @@ struct slab {
 	uint32_t	 inv;		/* ceil(2^32 / size) */
 	uint16_t	 nslots;
 	uint16_t	 nwords;	/* of each bitmap */
+	uint16_t	 far;		/* where slab_far begins, in bytes */
 	/* Under the bin's lock. */
-	int32_t		 most;		/* free slots it has where it is */
+	int32_t		 most		/* free slots it has where it is */
+	    DSM_ALIGNED(DSM_CACHELINE);
 	int32_t		 left;		/* of those, not yet free; negative:
 					   it is to be relisted */
 	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
 	bool		 purged;	/* its free pages were given back */
 	int32_t		 owed;		/* words seen - announcements seen */
-	/* Atomic. */
-	uint32_t	 arrived;	/* announcements not yet taken */
-	TAILQ_ENTRY(slab) link;		/* under the bin's lock */
-	struct slab	*inbox;		/* next; written by the pusher */
-	uint64_t	 word[];	/* avail[nwords], remote[nwords] */
+	TAILQ_ENTRY(slab) link;
+	uint64_t	 avail[];	/* [nwords] */
 };
 
 TAILQ_HEAD(slab_head, slab);
@@ -82,6 +90,10 @@ struct slab_geom {
 	uint32_t	bytes;
 	uint16_t	nslots;
 	uint16_t	nwords;
+	/* Of the descriptor: its base type and size, its member "far". */
+	uint16_t	type;
+	uint16_t	size;
+	uint16_t	far;
 };
 
 DSM_HIDDEN struct slab_geom slab_geom[SIZE_NCLASSES];
@@ -90,14 +102,21 @@ static inline uint64_t *
 slab_avail(struct slab *s)
 {
 
-	return (s->word);
+	return (s->avail);
+}
+
+static inline struct slab_far *
+slab_far(struct slab *s)
+{
+
+	return ((struct slab_far *)(void *)((char *)s + s->far));
 }
 
 static inline uint64_t *
 slab_remote(struct slab *s)
 {
 
-	return (s->word + s->nwords);
+	return (slab_far(s)->remote);
 }
 
 static inline unsigned

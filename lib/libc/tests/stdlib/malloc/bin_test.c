@@ -236,8 +236,8 @@ ATF_TC_BODY(owed, tc)
 	ATF_CHECK_EQ(SPAN_SLAB, s->span.kind);
 	ATF_CHECK(bin_valid(&bins[0]));
 	/* Now they go on. */
-	s->arrived = 3;
-	s->inbox = NULL;
+	slab_far(s)->arrived = 3;
+	slab_far(s)->inbox = NULL;
 	bins[0].inbox = s;
 	bin_collect(&bins[0], 1);
 	ATF_CHECK_EQ(0, s->span.kind == SPAN_SLAB ? s->owed : 0);
@@ -364,8 +364,8 @@ ATF_TC_BODY(no_memory, tc)
 	fake.max = SIZE_MAX;
 	n = nslots(CLASS);
 	fill(&bins[0], n - 3, 128);
-	(void)exhaust_base(BASE_SLAB, sizeof(struct slab) +
-	    (size_t)2 * 4 * sizeof(uint64_t));
+	/* A descriptor with bitmaps of 4 words. */
+	(void)exhaust_base(BASE_SLAB, (size_t)3 * DSM_CACHELINE);
 	ATF_CHECK_EQ(3, bin_fill(&bins[0], v + n - 3, 10));
 	ATF_CHECK_EQ(0, bin_fill(&bins[0], v, 1));
 	ATF_CHECK_EQ(n, bins[0].nmalloc);

@@ -141,14 +141,14 @@ ATF_TC_BODY(remote, tc)
 		half = n / 2;
 		ATF_REQUIRE_EQ(half, slab_put_remote(s, v, 0, half, &push));
 		ATF_CHECK(push);
-		ATF_CHECK_EQ((half + 63) / 64, s->arrived);
+		ATF_CHECK_EQ((half + 63) / 64, slab_far(s)->arrived);
 		ATF_CHECK_EQ(0, slab_nfree(s));
 		/* The inbox has it: no second announcement. */
 		ATF_REQUIRE_EQ(n, slab_put_remote(s, v, half, n, &push));
 		ATF_CHECK(!push);
 		ATF_CHECK_EQ(n, slab_collect(s));
 		ATF_CHECK(slab_valid(s) && slab_nfree(s) == n && s->owed == 0);
-		ATF_CHECK_EQ(0, s->arrived);
+		ATF_CHECK_EQ(0, slab_far(s)->arrived);
 		ATF_CHECK_EQ(0, slab_collect(s));
 		ATF_CHECK_EQ(0, s->owed);
 		ATF_CHECK_EQ(n, slab_take(s, v, MAXSLOTS));
@@ -185,7 +185,7 @@ ATF_TC_BODY(owed, tc)
 	ATF_CHECK_EQ(3, slab_collect(s));
 	ATF_CHECK_EQ(1, s->owed);
 	/* There it is. */
-	(void)__atomic_fetch_add(&s->arrived, 1, __ATOMIC_RELEASE);
+	(void)__atomic_fetch_add(&slab_far(s)->arrived, 1, __ATOMIC_RELEASE);
 	ATF_CHECK_EQ(0, slab_collect(s));
 	ATF_CHECK_EQ(0, s->owed);
 }
@@ -382,8 +382,7 @@ ATF_TC_BODY(no_memory, tc)
 	fake.max = SIZE_MAX;
 	s = open_slab(1);
 	/* 2048 slots: 32 words in each bitmap. */
-	(void)exhaust_base(BASE_SLAB + 3, sizeof(struct slab) +
-	    (size_t)2 * 32 * sizeof(uint64_t));
+	(void)exhaust_base(BASE_SLAB + 3, (size_t)11 * DSM_CACHELINE);
 	before = regions.used;
 	ATF_CHECK_EQ(NULL, slab_open(&regions, owner, 1, TAG));
 	ATF_CHECK_EQ(before, regions.used);
