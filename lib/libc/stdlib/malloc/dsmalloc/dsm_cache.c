@@ -63,11 +63,18 @@ const struct cache_entry cache_sentinel[SIZE_NCLASSES + 2] = {
 __thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);
 
-/* The registry, under cache_lock. */
-static struct lock cache_lock = LOCK_INITIALIZER(LOCK_CACHE);
-static SLIST_HEAD(, cache) cache_all;
-static SLIST_HEAD(, cache) cache_idle;
-static size_t	 cache_granted;		/* that grown stacks may hold; atomic */
+/* The registry, in a cache line to itself: others that all slow paths read lie
+ * near. */
+static struct {
+	struct lock	 lock;
+	/* Under it. */
+	SLIST_HEAD(, cache) all;
+	SLIST_HEAD(, cache) idle;
+	/* Atomic. */
+	size_t		 granted;	/* that grown stacks may hold */
+} DSM_ALIGNED(DSM_CACHELINE) cache_registry = {
+	.lock = LOCK_INITIALIZER(LOCK_CACHE)
+};
 /* The fork gate; atomic. */
 uint32_t cache_fork;
 static struct cache **cache_forker;	/* its thread's TLS word, which is at
@@ -171,15 +178,15 @@ cache_get(void)
 {
 	struct cache *c;
 
-	lock_take(&cache_lock);
-	if ((c = SLIST_FIRST(&cache_idle)) != NULL) {
-		SLIST_REMOVE_HEAD(&cache_idle, idle);
+	lock_take(&cache_registry.lock);
+	if ((c = SLIST_FIRST(&cache_registry.idle)) != NULL) {
+		SLIST_REMOVE_HEAD(&cache_registry.idle, idle);
 		c->isidle = false;
 	} else if ((c = base_alloc(BASE_CACHE, sizeof(*c))) != NULL) {
 		cache_init(c);
-		SLIST_INSERT_HEAD(&cache_all, c, all);
+		SLIST_INSERT_HEAD(&cache_registry.all, c, all);
 	}
-	lock_drop(&cache_lock);
+	lock_drop(&cache_registry.lock);
 	return (c);
 }
 
@@ -387,10 +394,10 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	if ((places - 1) * size_info[class].size > max || more > c->bytes ||
 	    places > CACHE_ARRAY_MAX)
 		return (false);
-	if (add_rlx(&cache_granted, more) + more >
+	if (add_rlx(&cache_registry.granted, more) + more >
 	    CACHE_BYTES_ALL(set_used()) || (array = base_alloc(
 	    cache_array_type(places), places * sizeof(*array))) == NULL) {
-		sub_rlx(&cache_granted, more);
+		sub_rlx(&cache_registry.granted, more);
 		return (false);
 	}
 	n = (size_t)(k->end - e->sp);
@@ -578,10 +585,10 @@ cache_exit(struct cache *c)
 	add_rlx(&cache_strays, 1);
 	store_rel(&c->inside, 0);
 	cache_self = CACHE_DEAD;
-	lock_take(&cache_lock);
-	SLIST_INSERT_HEAD(&cache_idle, c, idle);
+	lock_take(&cache_registry.lock);
+	SLIST_INSERT_HEAD(&cache_registry.idle, c, idle);
 	c->isidle = true;
-	lock_drop(&cache_lock);
+	lock_drop(&cache_registry.lock);
 	cache_leave();
 }
 
@@ -614,8 +621,8 @@ cache_bytes_all(void)
 	ptrdiff_t n;
 	unsigned i;
 
-	lock_take(&cache_lock);
-	SLIST_FOREACH(c, &cache_all, all)
+	lock_take(&cache_registry.lock);
+	SLIST_FOREACH(c, &cache_registry.all, all)
 		for (i = 1; i < SIZE_NCLASSES; i++) {
 			n = load_rlx(&c->class[i].end) -
 			    load_rlx(&c->entry[i].sp);
@@ -623,7 +630,7 @@ cache_bytes_all(void)
 			if (n > 0 && n <= UINT16_MAX)
 				bytes += (size_t)n * size_info[i].size;
 		}
-	lock_drop(&cache_lock);
+	lock_drop(&cache_registry.lock);
 	return (bytes);
 }
 
@@ -638,14 +645,14 @@ cache_requests(unsigned ind, unsigned class)
 	struct cache *c;
 	uint64_t n = 0;
 
-	lock_take(&cache_lock);
-	SLIST_FOREACH(c, &cache_all, all)
+	lock_take(&cache_registry.lock);
+	SLIST_FOREACH(c, &cache_registry.all, all)
 		if ((a = load_rlx(&c->arena)) != NULL &&
 		    (ind >= arena_count() || a->ind == ind))
 			n += load_rlx(&c->class[class].folded) +
 			    (uint64_t)(int64_t)(load_rlx(&c->entry[class].base)
 			    - load_rlx(&c->entry[class].count));
-	lock_drop(&cache_lock);
+	lock_drop(&cache_registry.lock);
 	return (n);
 }
 
@@ -675,7 +682,7 @@ cache_prefork(void)
 	/* New caches are made by strays: with none of those inside the list
 	 * is stable.  An ending thread goes from its cache to the strays. */
 	gate_wait_strays();
-	SLIST_FOREACH(c, &cache_all, all)
+	SLIST_FOREACH(c, &cache_registry.all, all)
 		while (c != cache_self && load_acq(&c->inside) != 0)
 			os_yield();
 	gate_wait_strays();
@@ -701,14 +708,14 @@ cache_postfork_child(void)
 	struct cache *c, *self = cache_self;
 
 	store_rlx(&cache_strays, 0);
-	SLIST_FOREACH(c, &cache_all, all) {
+	SLIST_FOREACH(c, &cache_registry.all, all) {
 		if (c == self)
 			continue;
 		store_rlx(&c->inside, 0);
 		if (!c->isidle) {
 			c->isidle = true;
 			c->arena = NULL;
-			SLIST_INSERT_HEAD(&cache_idle, c, idle);
+			SLIST_INSERT_HEAD(&cache_registry.idle, c, idle);
 		}
 	}
 	arena_forked(self->arena);

@@ -83,7 +83,7 @@ struct cache {
 	uint64_t	 trimmed;
 	size_t		 bytes;		/* that grown stacks may hold */
 	struct cache_class class[SIZE_NCLASSES];
-	/* Under cache_lock. */
+	/* Under the registry's lock. */
 	SLIST_ENTRY(cache) all;
 	SLIST_ENTRY(cache) idle;
 	bool		 isidle;

@@ -24,7 +24,9 @@ decay_now(void)
 {
 	uint64_t now = os_clock_ns() / 1000000;
 
-	store_rlx(&decay_clock, now);
+	/* Others read it all the time, and it seldom changes. */
+	if (load_rlx(&decay_clock) != now)
+		store_rlx(&decay_clock, now);
 	return (now);
 }
 
