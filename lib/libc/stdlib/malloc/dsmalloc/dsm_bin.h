@@ -52,6 +52,7 @@ struct bin {
 	uint64_t	 ndalloc;	/* slots flushed or collected */
 	uint64_t	 nfills;
 	uint64_t	 nflushes;
+	uint64_t	 nrequests;	/* folded from the caches' counts */
 	uint32_t	 curslabs;
 	struct slab_head list[SLAB_LISTS]	/* [0] holds the fullest */
 	    DSM_ALIGNED(DSM_CACHELINE);
@@ -61,13 +62,13 @@ struct bin {
 	const uint32_t	*threads;	/* how many are bound to its arena */
 	uint16_t	 tag;		/* of its slabs' map words */
 	uint8_t		 class;
-	/* Under the lock, seldom written. */
-	uint64_t	 nslabs;
-	uint64_t	 nrequests;	/* folded from the caches' counts */
+	/* Atomic, seldom written. */
+	uint32_t	 again;		/* a pusher found the lock taken */
 	/* Atomic: written by other arenas' threads. */
 	struct slab	*inbox DSM_ALIGNED(DSM_CACHELINE);
 	uint32_t	 pending;	/* bytes announced, about */
-	uint32_t	 again;		/* a pusher found the lock taken */
+	/* Under the lock; who opens a slab has just looked at the inbox. */
+	uint64_t	 nslabs;
 };
 
 /* Figures of one size class, of one arena or of all. */
