@@ -209,6 +209,7 @@
 #define	cache_enter	__dsm_cache_enter
 #define	cache_exit_self	__dsm_cache_exit_self
 #define	cache_flush_self	__dsm_cache_flush_self
+#define	cache_fork	__dsm_cache_fork
 #define	cache_free	__dsm_cache_free
 #define	cache_free_none	__dsm_cache_free_none
 #define	cache_enter_stray	__dsm_cache_enter_stray
