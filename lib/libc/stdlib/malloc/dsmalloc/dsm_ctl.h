@@ -60,5 +60,10 @@ unsigned ctl_count(void);
  * pieces is in buf.
  */
 struct ctl_key ctl_key(unsigned n, char buf[CTL_NAME_MAX]);
+/* The MIB of a name, whole or the beginning of one; 0 when there is none. */
+unsigned ctl_lookup(const char *, size_t mib[CTL_DEPTH]);
+/* The key of a whole MIB, and its indices; false when there is none. */
+bool	 ctl_find(const size_t *mib, size_t n, struct ctl_key *,
+	    unsigned index[2], char buf[CTL_NAME_MAX]);
 
 #endif /* !_DSM_CTL_H_ */

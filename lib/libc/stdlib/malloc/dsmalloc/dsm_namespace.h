@@ -239,9 +239,11 @@
 #define	stats_read_arena	__dsm_stats_read_arena
 #define	stats_value	__dsm_stats_value
 
-/* dsm_ctl.c */
+/* dsm_ctl*.c */
 #define	ctl_count	__dsm_ctl_count
-#define	ctl_key	__dsm_ctl_key
+#define	ctl_find	__dsm_ctl_find
+#define	ctl_key		__dsm_ctl_key
+#define	ctl_lookup	__dsm_ctl_lookup
 
 /* dsm_foreign.c */
 #define	foreign_free	__dsm_foreign_free
