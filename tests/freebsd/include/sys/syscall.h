@@ -12,6 +12,7 @@
 #define	SYS_munmap	73
 #define	SYS_madvise	75
 #define	SYS_getrlimit	194
+#define	SYS___sysctl	202
 #define	SYS_clock_gettime 232
 #define	SYS_issetugid	253
 #define	SYS_sched_yield	331

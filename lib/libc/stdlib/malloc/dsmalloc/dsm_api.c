@@ -18,8 +18,11 @@
 #include "dsm_fast.h"
 #include "dsm_foreign.h"
 #include "dsm_init.h"
+#include "dsm_limit.h"
+#include "dsm_oom.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_relief.h"
 #include "dsm_set.h"
 #include "dsm_stats.h"
 
@@ -49,6 +52,8 @@ static void * DSM_COLD
 api_nomem(size_t size)
 {
 
+	if (conf.oom_report && size <= SIZE_LARGE_MAX)
+		oom_report(size);
 	if (conf.xmalloc)
 		print_fatal("out of memory: a request of %zu bytes failed "
 		    "(xmalloc:true)", size);
@@ -80,16 +85,20 @@ api_try(struct cache *c, size_t size, size_t align, unsigned class,
 	return (cache_malloc_none(class));
 }
 
-/* The system has no more: bring together what we have, and try again. */
+/* The system has no more, or the limit is reached: bring together what we
+ * have, and try again.  Within another call that may be at it. */
 static void * DSM_COLD
 api_try_again(struct cache *c, size_t size, size_t align, unsigned class,
     bool *zeroed)
 {
 
-	if (c == NULL || !set_may_reclaim(size))
+	if (c != NULL && set_may_reclaim(size)) {
+		cache_flush_self();
+		set_reclaim();
+	} else if (load_rlx(&limit_hard) != 0)
+		limit_recount(set_held);
+	else
 		return (NULL);
-	cache_flush_self();
-	set_reclaim();
 	return (api_try(c, size, align, class, zeroed));
 }
 
@@ -111,6 +120,7 @@ api_alloc(size_t size, size_t align, unsigned class, bool *zeroed)
 	if (unlikely(p == NULL))
 		p = api_try_again(c, size, align, class, zeroed);
 	cache_leave();
+	relief_run();
 	return (p);
 }
 
@@ -129,6 +139,9 @@ api_ready(size_t size, unsigned class)
 	else if ((p = large_restock(&c->arena->large, size)) != NULL)
 		cache_tick_large(c);
 	cache_leave_quick(c);
+	/* What was in stock is no growth. */
+	if (class != 0)
+		relief_run();
 	return (p);
 }
 
@@ -415,6 +428,19 @@ realloc_copy(void *p, size_t osize, size_t nsize)
 	return (q);
 }
 
+/* A block that cannot be moved may be in the way of its copy: where it is a
+ * limit that forbids to, there must be less of other things. */
+static void * DSM_COLD
+resize_again(struct cache *c, struct extent *e, size_t size, uint64_t now)
+{
+
+	if (c == NULL || e->span.region != NULL)
+		return (NULL);
+	cache_flush_self();
+	set_reclaim();
+	return (large_resize(e, size, now));
+}
+
 static void *
 realloc_large(void *p, size_t size)
 {
@@ -433,11 +459,14 @@ realloc_large(void *p, size_t size)
 	if (size > SIZE_SMALL_MAX) {
 		cache_tick_large(c);
 		q = large_resize(e, size, now);
+		if (unlikely(q == NULL && load_rlx(&limit_hard) != 0))
+			q = resize_again(c, e, size, now);
 		a = arena_of_large(e->span.owner);
 		set_grown(a);
 		set_freed(a, now);
 	}
 	cache_leave();
+	relief_run();
 	return (q != NULL ? q : realloc_copy(p, osize, size));
 }
 

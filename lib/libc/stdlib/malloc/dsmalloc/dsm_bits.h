@@ -142,4 +142,12 @@ bits_quarter(size_t n)
 	return (lg * 4 - 4 + (unsigned)(n >> (lg - 2) & 3));
 }
 
+/* The least size of a class. */
+static inline size_t
+bits_quarter_least(unsigned b)
+{
+
+	return (b < 8 ? b : (size_t)(4 + b % 4) << (b / 4 - 1));
+}
+
 #endif /* !_DSM_BITS_H_ */

@@ -9,6 +9,7 @@
 #include "dsm_base.h"
 #include "dsm_cache.h"
 #include "dsm_conf.h"
+#include "dsm_limit.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
 #include "dsm_set.h"
@@ -313,7 +314,8 @@ cache_tick(struct cache *c)
 		c->base = c->pace = 1;
 	c->skip = c->pace;
 	c->ticked = now;
-	if (unlikely(now - c->trimmed > CACHE_TRIM_MS))
+	if (unlikely(now - c->trimmed > CACHE_TRIM_MS ||
+	    load_rlx(&limit_tight)))
 		cache_trim(c, now);
 	set_tick(now);
 }
@@ -395,7 +397,8 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	    places > CACHE_ARRAY_MAX)
 		return (false);
 	if (add_rlx(&cache_registry.granted, more) + more >
-	    CACHE_BYTES_ALL(set_used()) || (array = base_alloc(
+	    DSM_MIN(CACHE_BYTES_ALL(set_used()), load_rlx(&limit_idle)) ||
+	    load_rlx(&limit_tight) || (array = base_alloc(
 	    cache_array_type(places), places * sizeof(*array))) == NULL) {
 		sub_rlx(&cache_registry.granted, more);
 		return (false);

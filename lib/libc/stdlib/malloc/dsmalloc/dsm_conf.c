@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "dsm_conf.h"
+#include "dsm_limit.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "malloc_np.h"
@@ -53,6 +54,9 @@ struct conf conf = { .tcache = true };
 /* As many automatic arenas as the table of arenas has room for. */
 #define	CONF_ARENAS_MAX	1024
 
+/* The longest text of a limit. */
+#define	CONF_LIMIT_LENGTH 31
+
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {
 	OPTION_BOOL("abort_conf", abort_conf, false,
@@ -63,8 +67,14 @@ const struct conf_option conf_options[] = {
 	    10000, "milliseconds until unused memory goes back to the system"),
 	OPTION("dirty_max", dirty_max, SIZE, 0, INT64_C(1) << 46, 64 << 20,
 	    "unused bytes that may always wait until they decay"),
+	OPTION("limit", limit, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
+	    "memory near which unused memory goes back at once"),
+	OPTION("limit_hard", limit_hard, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
+	    "memory beyond which there is none"),
 	OPTION("narenas", narenas, UNSIGNED, 0, CONF_ARENAS_MAX, 0,
 	    "arenas that share the threads; 0 is one for each processor"),
+	OPTION_BOOL("oom_report", oom_report, false,
+	    "say where the memory is when there is no more"),
 	OPTION_BOOL("stats_print", stats_print, false,
 	    "print statistics at exit"),
 	OPTION("stats_print_opts", stats_print_opts, STRING, 0, 31, 0,
@@ -125,7 +135,7 @@ struct conf_span {
 /* /etc/malloc.conf stays here, since messages point into it. */
 static char	conf_file[4096];
 /* The strings that options point to. */
-static char	conf_strings[128];
+static char	conf_strings[256];
 static size_t	conf_strings_used;
 
 static void
@@ -150,6 +160,7 @@ conf_reset(struct conf *c)
 			*(size_t *)(void *)field = (size_t)o->def;
 			break;
 		case CONF_STRING:
+		case CONF_LIMIT:
 			*(const char **)(void *)field = "";
 			break;
 		}
@@ -167,6 +178,13 @@ conf_find(const char *name, size_t len)
 	return (NULL);
 }
 
+bool
+conf_is_string(const struct conf_option *o)
+{
+
+	return (o->type == CONF_STRING || o->type == CONF_LIMIT);
+}
+
 int64_t
 conf_number(const struct conf_option *o)
 {
@@ -182,6 +200,7 @@ conf_number(const struct conf_option *o)
 	case CONF_SIZE:
 		return ((int64_t)*(const size_t *)(const void *)field);
 	case CONF_STRING:
+	case CONF_LIMIT:
 		break;
 	}
 	return (0);
@@ -192,7 +211,7 @@ conf_string(const struct conf_option *o)
 {
 	const char *field = (const char *)&conf + o->offset;
 
-	DSM_ASSERT(o->type == CONF_STRING);
+	DSM_ASSERT(conf_is_string(o));
 	return (*(const char *const *)(const void *)field);
 }
 
@@ -200,7 +219,7 @@ bool
 conf_is_default(const struct conf_option *o)
 {
 
-	if (o->type == CONF_STRING)
+	if (conf_is_string(o))
 		return (conf_string(o)[0] == '\0');
 	return (conf_number(o) == o->def);
 }
@@ -211,7 +230,7 @@ conf_format(const struct conf_option *o, char *buf, size_t len)
 
 	if (o->type == CONF_BOOL)
 		print_fmt(buf, len, "%s", conf_number(o) ? "true" : "false");
-	else if (o->type == CONF_STRING)
+	else if (conf_is_string(o))
 		print_fmt(buf, len, "%s", conf_string(o));
 	else
 		print_fmt(buf, len, "%lld", (long long)conf_number(o));
@@ -382,9 +401,13 @@ conf_set(const struct conf_option *o, struct conf_span v)
 {
 	char *field = (char *)&conf + o->offset;
 	const char *why;
+	struct limit l;
 	int64_t n;
 
-	if (o->type == CONF_STRING)
+	if (o->type == CONF_LIMIT &&
+	    (why = limit_parse(v.s, v.len, &l)) != NULL)
+		return (why);
+	if (conf_is_string(o))
 		return (conf_parse_string(o, v,
 		    (const char **)(void *)field));
 	if (o->type == CONF_BOOL) {
@@ -486,7 +509,7 @@ conf_complain_value(const struct conf_source *src, struct conf_span pair,
     const struct conf_option *o, const char *why)
 {
 
-	if (o->type == CONF_BOOL)
+	if (o->type == CONF_BOOL || o->type == CONF_LIMIT)
 		print_warn("%s: \"%.*s\": bad value: %s: ignored", src->what,
 		    CONF_QUOTE(pair), why);
 	else if (o->type == CONF_STRING)

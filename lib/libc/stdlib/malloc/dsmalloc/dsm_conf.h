@@ -19,6 +19,7 @@
 struct conf {
 	bool		abort_conf;	/* a bad option aborts */
 	bool		confirm_conf;	/* say what is in force, from where */
+	bool		oom_report;	/* say where memory is when out of it */
 	bool		stats_print;	/* statistics at exit */
 	bool		tcache;		/* thread caches in use */
 	bool		xmalloc;	/* out of memory aborts */
@@ -26,10 +27,16 @@ struct conf {
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
 	size_t		dirty_max;	/* dirty bytes that may be kept at
 					   least before amount purges */
+	const char	*limit;		/* as limit_parse() takes it */
+	const char	*limit_hard;
 	const char	*stats_print_opts;
 };
 
-enum conf_type { CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_STRING };
+/* A limit is a string that limit_parse() takes. */
+enum conf_type {
+	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_STRING,
+	CONF_LIMIT
+};
 
 struct conf_option {
 	const char	*name;
@@ -48,6 +55,8 @@ DSM_HIDDEN const unsigned		conf_noptions;
 /* Read all sources once: malloc_conf, /etc/malloc.conf, MALLOC_CONF. */
 void	conf_init(void);
 const struct conf_option *conf_find(const char *name, size_t len);
+/* Is its value a string? */
+bool	conf_is_string(const struct conf_option *);
 /* The value in force: a number (false is 0), or the string. */
 int64_t	conf_number(const struct conf_option *);
 const char *conf_string(const struct conf_option *);

@@ -31,6 +31,7 @@
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
+#include "dsm_relief.h"
 #include "dsm_set.h"
 #include "dsm_size.h"
 #include "dsm_stats.h"
@@ -201,6 +202,59 @@ CTL_HANDLER(ctl_bin_slab)
 	return (0);
 }
 
+CTL_HANDLER(ctl_soft_get)
+{
+
+	v->z = load_rlx(&limit_soft);
+	return (0);
+}
+
+CTL_HANDLER(ctl_soft_set)
+{
+
+	if (v->z > LIMIT_MAX)
+		return (EFAULT);
+	relief_set_soft(v->z);
+	return (0);
+}
+
+CTL_HANDLER(ctl_hard_get)
+{
+
+	v->z = load_rlx(&limit_hard);
+	return (0);
+}
+
+CTL_HANDLER(ctl_hard_set)
+{
+
+	if (v->z > LIMIT_MAX)
+		return (EFAULT);
+	relief_set_hard(v->z);
+	return (0);
+}
+
+CTL_HANDLER(ctl_held)
+{
+
+	v->z = set_held();
+	return (0);
+}
+
+CTL_HANDLER(ctl_notify_get)
+{
+
+	v->notify = load_acq(&limit_notify);
+	return (0);
+}
+
+CTL_HANDLER(ctl_notify_set)
+{
+
+	store_rel(&limit_notify, v->notify);
+	return (0);
+}
+
 #define	KEY(name, type, get, set, where)				\
 	{ name, get, set, where, CTL_##type }
 #define	KEY_BOOL(name, where)	KEY(name, BOOL, ctl_value_bool, NULL, where)
@@ -244,6 +298,11 @@ static const struct ctl_key ctl_keys[] = {
 	KEY("arenas.bin.<j>.size", SIZE, ctl_bin_size, NULL, NULL),
 	KEY("arenas.bin.<j>.nregs", U32, ctl_bin_nregs, NULL, NULL),
 	KEY("arenas.bin.<j>.slab_size", SIZE, ctl_bin_slab, NULL, NULL),
+
+	KEY("limit.soft", SIZE, ctl_soft_get, ctl_soft_set, NULL),
+	KEY("limit.hard", SIZE, ctl_hard_get, ctl_hard_set, NULL),
+	KEY("limit.held", SIZE, ctl_held, NULL, NULL),
+	KEY("limit.notify", NOTIFY, ctl_notify_get, ctl_notify_set, NULL),
 };
 
 /* A key opt.*; where: its option. */
@@ -265,6 +324,7 @@ CTL_HANDLER(ctl_option)
 		v->z = (size_t)conf_number(o);
 		break;
 	case CONF_STRING:
+	case CONF_LIMIT:
 		v->s = conf_string(o);
 		break;
 	}
@@ -323,6 +383,7 @@ ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
 		[CONF_SSIZE] = CTL_SSIZE,
 		[CONF_SIZE] = CTL_SIZE,
 		[CONF_STRING] = CTL_STRING,
+		[CONF_LIMIT] = CTL_STRING,
 	};
 	struct ctl_key k = { buf, ctl_option, NULL, o, types[o->type] };
 
@@ -377,6 +438,8 @@ ctl_size(enum ctl_type type)
 	case CTL_SIZE:
 	case CTL_SSIZE:
 		return (sizeof(size_t));
+	case CTL_NOTIFY:
+		return (sizeof(limit_notify_fn *));
 	case CTL_STRING:
 		break;
 	}

@@ -13,6 +13,7 @@
 #define	_DSM_CTL_H_
 
 #include "dsm_defs.h"
+#include "dsm_limit.h"
 
 /* The longest name has seven components. */
 #define	CTL_DEPTH	7
@@ -27,7 +28,8 @@ enum ctl_type {
 	CTL_U64,
 	CTL_SIZE,
 	CTL_SSIZE,
-	CTL_STRING
+	CTL_STRING,
+	CTL_NOTIFY
 };
 
 union ctl_value {
@@ -38,6 +40,7 @@ union ctl_value {
 	size_t		 z;
 	ptrdiff_t	 zs;		/* a ssize_t */
 	const char	*s;
+	limit_notify_fn	*notify;
 };
 
 struct ctl_key;

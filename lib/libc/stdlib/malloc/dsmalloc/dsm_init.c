@@ -26,6 +26,7 @@
 #include "dsm_init.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
+#include "dsm_relief.h"
 #include "dsm_set.h"
 #include "dsm_slab.h"
 #include "dsm_unwind.h"
@@ -123,6 +124,7 @@ init_parts(void)
 	(void)decay_now();
 	if (!set_boot())
 		return (false);
+	relief_boot();
 #ifndef DSM_IN_LIBC
 	init_hooks();
 #endif

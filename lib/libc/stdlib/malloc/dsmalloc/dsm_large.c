@@ -7,6 +7,7 @@
 #include "dsm_base.h"
 #include "dsm_decay.h"
 #include "dsm_large.h"
+#include "dsm_limit.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
 
@@ -88,27 +89,44 @@ large_restock(struct large *l, size_t size)
 	return (p);
 }
 
+/* Pages straight from the pool: they are in the books before the charge is
+ * settled. */
+static bool
+large_direct(struct large *l, struct extent *e, size_t size, size_t align,
+    bool *zeroed)
+{
+	size_t charged, dirty;
+
+	if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN)
+		align = LARGE_ALIGN_MIN;
+	if (!limit_charge(size, &charged))
+		return (false);
+	e->span.region = NULL;
+	e->span.addr = pool_alloc(l->regions->pool, size, align, &dirty);
+	if (e->span.addr == NULL) {
+		limit_settle(charged, 0);
+		return (false);
+	}
+	lock_take(&l->lock);
+	l->direct += size;
+	lock_drop(&l->lock);
+	limit_settle(charged, size - dirty);
+	regions_fresh(l->regions, size - dirty);
+	*zeroed = dirty == 0;
+	return (true);
+}
+
 /* Pages for a block, from a region or straight from the pool. */
 static bool
 large_pages(struct large *l, struct extent *e, size_t size, size_t align,
     bool *zeroed)
 {
 	size_t slack = align > os_page ? align - os_page : 0;
-	size_t dirty, head;
+	size_t head;
 	char *p, *q;
 
-	if (size + slack > REGION_RUN_MAX) {
-		if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN)
-			align = LARGE_ALIGN_MIN;
-		e->span.region = NULL;
-		e->span.addr = pool_alloc(l->regions->pool, size, align,
-		    &dirty);
-		if (e->span.addr == NULL)
-			return (false);
-		*zeroed = dirty == 0;
-		regions_fresh(l->regions, size - dirty);
-		return (true);
-	}
+	if (size + slack > REGION_RUN_MAX)
+		return (large_direct(l, e, size, align, zeroed));
 	p = region_alloc(l->regions, size + slack, &e->span.region,
 	    &e->span.page, zeroed);
 	if (p == NULL)
@@ -154,8 +172,6 @@ large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
 	map_set_one(e->span.addr, e, 0);
 	lock_take(&l->lock);
 	large_out(l, e);
-	if (e->span.region == NULL)
-		l->direct += size;
 	lock_drop(&l->lock);
 	return (e->span.addr);
 }
@@ -307,35 +323,40 @@ static bool
 large_grow(struct extent *e, size_t nsize)
 {
 	struct large *l = e->span.owner;
-	size_t dirty, osize = e->span.size;
+	size_t charged = 0, dirty = 0, osize = e->span.size;
 
 	if (e->span.region != NULL) {
 		if (nsize > REGION_RUN_MAX || !region_extend(e->span.region,
 		    e->span.page, osize, nsize))
 			return (false);
 	} else {
-		if (!pool_extend(l->regions->pool, e->span.addr, osize,
-		    nsize - osize, &dirty))
+		if (!limit_charge(nsize - osize, &charged))
 			return (false);
+		if (!pool_extend(l->regions->pool, e->span.addr, osize,
+		    nsize - osize, &dirty)) {
+			limit_settle(charged, 0);
+			return (false);
+		}
 		regions_fresh(l->regions, nsize - osize - dirty);
 	}
 	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
+	limit_settle(charged, nsize - osize - dirty);
 	return (true);
 }
 
-/* Move a block's pages to a larger place: page tables only. */
+/* Move a block's pages to a larger place: page tables only.  *dirty: how much
+ * of that had memory, which is dropped. */
 static void *
-large_move(struct extent *e, size_t nsize)
+large_move(struct extent *e, size_t nsize, size_t *dirty)
 {
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
-	size_t dirty, gone, osize = e->span.size;
+	size_t gone, osize = e->span.size;
 	bool lost, marked;
 	char *p;
 
-	if (e->span.region != NULL || !hooks_movable(pl->hooks) ||
-	    (p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, &dirty)) == NULL)
+	if ((p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, dirty)) == NULL)
 		return (NULL);
 	marked = pool_marked(pl, e->span.addr);
 	/* Before the old place is gone: then it may be another thread's. */
@@ -346,7 +367,7 @@ large_move(struct extent *e, size_t nsize)
 		gone = lost ? osize : 0;
 		pool_forget(pl, p, gone);
 		pool_free(pl, p + gone, nsize - gone,
-		    DSM_MIN(dirty, nsize - gone), load_rlx(&decay_clock));
+		    DSM_MIN(*dirty, nsize - gone), load_rlx(&decay_clock));
 		return (NULL);
 	}
 	pool_forget(pl, e->span.addr, osize);
@@ -355,6 +376,22 @@ large_move(struct extent *e, size_t nsize)
 	map_set_one(p, e, 0);
 	pool_mark(pl, p, nsize, marked);
 	large_account(l, e, osize);
+	return (p);
+}
+
+/* The same where it may be; what is charged is what it grows by. */
+static void *
+large_try_move(struct extent *e, size_t nsize)
+{
+	struct large *l = e->span.owner;
+	size_t charged, dirty = 0, more = nsize - e->span.size;
+	void *p;
+
+	if (e->span.region != NULL || !hooks_movable(l->regions->pool->hooks) ||
+	    !limit_charge(more, &charged))
+		return (NULL);
+	p = large_move(e, nsize, &dirty);
+	limit_settle(charged, p == NULL ? 0 : more - dirty);
 	return (p);
 }
 
@@ -372,5 +409,5 @@ large_resize(struct extent *e, size_t nsize, uint64_t now)
 	}
 	if (large_grow(e, nsize))
 		return (e->span.addr);
-	return (large_move(e, nsize));
+	return (large_try_move(e, nsize));
 }

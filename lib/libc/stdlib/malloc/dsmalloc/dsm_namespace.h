@@ -25,6 +25,7 @@
 #define	os_init		__dsm_os_init
 #define	os_map		__dsm_os_map
 #define	os_map_at	__dsm_os_map_at
+#define	os_memory	__dsm_os_memory
 #define	os_move		__dsm_os_move
 #define	os_nohuge	__dsm_os_nohuge
 #define	os_page		__dsm_os_page
@@ -49,6 +50,22 @@
 #define	size_info	__dsm_size_info
 #define	size_table	__dsm_size_table
 
+/* dsm_limit.c */
+#define	limit_bytes	__dsm_limit_bytes
+#define	limit_charge_slow __dsm_limit_charge_slow
+#define	limit_grown	__dsm_limit_grown
+#define	limit_hard	__dsm_limit_hard
+#define	limit_idle	__dsm_limit_idle
+#define	limit_look_due	__dsm_limit_look_due
+#define	limit_notify	__dsm_limit_notify
+#define	limit_parse	__dsm_limit_parse
+#define	limit_pending	__dsm_limit_pending
+#define	limit_recount	__dsm_limit_recount
+#define	limit_set	__dsm_limit_set
+#define	limit_settle_slow __dsm_limit_settle_slow
+#define	limit_soft	__dsm_limit_soft
+#define	limit_tight	__dsm_limit_tight
+
 /* dsm_lock.c */
 #define	lock_check	__dsm_lock_check
 #define	lock_die	__dsm_lock_die
@@ -69,9 +86,14 @@
 #define	print_backtrace	__dsm_print_backtrace
 #define	print_fatal	__dsm_print_fatal
 #define	print_fmt	__dsm_print_fmt
+#define	print_size	__dsm_print_size
 #define	print_to	__dsm_print_to
 #define	print_vfmt	__dsm_print_vfmt
 #define	print_warn	__dsm_print_warn
+
+/* dsm_cgroup.c */
+#define	cgroup_prefix	__dsm_cgroup_prefix
+#define	cgroup_read	__dsm_cgroup_read
 
 /* dsm_map.c */
 #define	map_clear	__dsm_map_clear
@@ -89,6 +111,7 @@
 #define	conf_format	__dsm_conf_format
 #define	conf_init	__dsm_conf_init
 #define	conf_is_default	__dsm_conf_is_default
+#define	conf_is_string	__dsm_conf_is_string
 #define	conf_noptions	__dsm_conf_noptions
 #define	conf_number	__dsm_conf_number
 #define	conf_options	__dsm_conf_options
@@ -197,10 +220,15 @@
 #define	set_decay_ms_set __dsm_set_decay_ms_set
 #define	set_freed	__dsm_set_freed
 #define	set_grown_slow	__dsm_set_grown_slow
+#define	set_held	__dsm_set_held
 #define	set_may_reclaim	__dsm_set_may_reclaim
+#define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
+#define	set_relieve	__dsm_set_relieve
+#define	set_spread	__dsm_set_spread
 #define	set_stats_read	__dsm_set_stats_read
 #define	set_tick	__dsm_set_tick
+#define	set_totals	__dsm_set_totals
 #define	set_used	__dsm_set_used
 
 /* dsm_cache.c */
@@ -226,6 +254,13 @@
 #define	cache_sentinel	__dsm_cache_sentinel
 #define	cache_tick_now	__dsm_cache_tick_now
 
+/* dsm_relief.c */
+#define	relief_boot	__dsm_relief_boot
+#define	relief_look	__dsm_relief_look
+#define	relief_run_slow	__dsm_relief_run_slow
+#define	relief_set_hard	__dsm_relief_set_hard
+#define	relief_set_soft	__dsm_relief_set_soft
+
 /* dsm_init.c */
 #define	init_slow	__dsm_init_slow
 #define	init_state	__dsm_init_state
@@ -244,6 +279,9 @@
 #define	ctl_find	__dsm_ctl_find
 #define	ctl_key		__dsm_ctl_key
 #define	ctl_lookup	__dsm_ctl_lookup
+
+/* dsm_oom.c */
+#define	oom_report	__dsm_oom_report
 
 /* dsm_foreign.c */
 #define	foreign_free	__dsm_foreign_free

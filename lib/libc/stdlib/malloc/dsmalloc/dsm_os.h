@@ -17,7 +17,8 @@
  * After start-up only mmap, munmap, mremap, madvise (and process_madvise
  * where a first try showed that it works), futex, sched_yield and the clock
  * are used, so
- * that a program in a sandbox that kills goes on.
+ * that a program in a sandbox that kills goes on.  One that holds 64 MiB also
+ * has files read that say what it may have (dsm_cgroup.h).
  */
 #ifndef _DSM_OS_H_
 #define	_DSM_OS_H_
@@ -69,6 +70,7 @@ void	 os_break(void *addr);
 
 uint64_t os_address_limit(void);	/* RLIMIT_AS; UINT64_MAX = none */
 unsigned os_cpus(void);			/* usable by this process, >= 1 */
+size_t	 os_memory(void);		/* of the machine; 0: not known */
 uint64_t os_clock_ns(void);		/* coarse and monotonic */
 bool	 os_secure(void);		/* set-user-ID: environment ignored */
 

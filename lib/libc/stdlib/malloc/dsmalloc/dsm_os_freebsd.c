@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysctl.h>
 #include <sys/umtx.h>
 
 #include <errno.h>
@@ -230,6 +231,19 @@ os_cpus(void)
 	for (i = 0; i < sizeof(set); i++)
 		n += (unsigned)__builtin_popcount(byte[i]);
 	return (DSM_MAX(n, 1));
+}
+
+size_t
+os_memory(void)
+{
+	unsigned long bytes = 0;
+	size_t len = sizeof(bytes);
+	int mib[] = { CTL_HW, HW_PHYSMEM };
+
+	if (os_call(SYS___sysctl, (long)mib, 2, (long)&bytes, (long)&len, 0,
+	    0) != 0)
+		return (0);
+	return (bytes);
 }
 
 uint64_t

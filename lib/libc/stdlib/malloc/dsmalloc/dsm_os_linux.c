@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -426,6 +427,16 @@ os_cpus(void)
 	for (i = 0; r > 0 && i < (size_t)r / sizeof(mask[0]); i++)
 		n += (unsigned)__builtin_popcountl(mask[i]);
 	return (DSM_MAX(n, 1));
+}
+
+size_t
+os_memory(void)
+{
+	struct sysinfo si;
+
+	if (os_failed(os_call3(SYS_sysinfo, (long)&si, 0, 0)))
+		return (0);
+	return ((size_t)si.totalram * si.mem_unit);
 }
 
 /* Not through the vDSO: finding it is libc's business, and libc's own

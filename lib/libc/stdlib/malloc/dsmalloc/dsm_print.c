@@ -245,6 +245,25 @@ print_fmt(char *buf, size_t len, const char *fmt, ...)
 	return (n);
 }
 
+const char *
+print_size(uint64_t bytes, char buf[16])
+{
+	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	uint64_t unit;
+	unsigned i;
+
+	unit = 1;
+	for (i = 0; i < NITEMS(names) - 1 && bytes / unit >= 1024; i++)
+		unit <<= 10;
+	if (i == 0)
+		print_fmt(buf, 16, "%llu B", (unsigned long long)bytes);
+	else
+		print_fmt(buf, 16, "%llu.%llu %s",
+		    (unsigned long long)(bytes / unit),
+		    (unsigned long long)(bytes % unit * 10 / unit), names[i]);
+	return (buf);
+}
+
 static void
 print_message(const char *s)
 {

@@ -29,6 +29,8 @@ struct print_sink {
  */
 size_t	print_vfmt(char *buf, size_t len, const char *fmt, va_list);
 size_t	print_fmt(char *buf, size_t len, const char *fmt, ...) DSM_PRINTF(3, 4);
+/* A size for people, "12.3 MiB", in at most 15 characters. */
+const char *print_size(uint64_t bytes, char buf[16]);
 /* One formatted piece (at most 1023 bytes) to a sink; NULL cb: message. */
 void	print_to(const struct print_sink *, const char *fmt, ...)
 	    DSM_PRINTF(2, 3);

@@ -8,6 +8,7 @@
 
 #include "dsm_base.h"
 #include "dsm_bits.h"
+#include "dsm_limit.h"
 #include "dsm_region.h"
 
 _Static_assert(REGION_BYTES / REGION_PAGES == MAP_GRANULE,
@@ -105,8 +106,8 @@ static struct region *
 region_new(struct regions *rs)
 {
 	size_t align = REGION_BYTES, size = REGION_BYTES;
+	size_t charged, dirty;
 	struct region *r;
-	size_t dirty;
 
 	LOCK_ASSERT(&rs->lock);
 	if ((r = base_alloc(BASE_REGION, sizeof(*r))) == NULL)
@@ -117,6 +118,12 @@ region_new(struct regions *rs)
 	}
 	memset(r, 0, sizeof(*r));
 	r->addr = pool_alloc(rs->pool, size, align, &dirty);
+	/* Where a part of it has memory all of it counts. */
+	if (r->addr != NULL && !limit_charge(dirty == 0 ? 0 : size - dirty,
+	    &charged)) {
+		pool_free(rs->pool, r->addr, size, dirty, 0);
+		r->addr = NULL;
+	}
 	if (r->addr == NULL) {
 		base_free(BASE_REGION, r, sizeof(*r));
 		return (NULL);
@@ -137,6 +144,7 @@ region_new(struct regions *rs)
 	rs->pages += r->npages;
 	rs->dirty += r->ndirty;
 	rs->nempty++;
+	limit_settle(charged, charged);
 	TAILQ_INSERT_TAIL(&rs->all, r, all);
 	region_link(r);
 	return (r);
@@ -283,6 +291,36 @@ region_run(const struct region *r, unsigned page)
 	    bits_run_start(r->used, page));
 }
 
+/*
+ * The same under a hard limit.  What is charged before is the most that it may
+ * be: the first pages of a huge one bring memory for all of it.
+ */
+static bool DSM_COLD
+region_take_charged(struct region *r, unsigned page, unsigned n, bool *zeroed)
+{
+	struct regions *rs = r->set;
+	size_t charged, had = rs->used + rs->dirty, most = n;
+
+	if (r->huge && r->nused == 0 && r->ndirty == 0)
+		most = r->npages;
+	if (!limit_charge(most << os_page_shift, &charged))
+		return (false);
+	*zeroed = region_take(r, page, n);
+	limit_settle(charged, (rs->used + rs->dirty - had) << os_page_shift);
+	return (true);
+}
+
+/* Take pages if a limit does not forbid it. */
+static inline bool
+region_try_take(struct region *r, unsigned page, unsigned n, bool *zeroed)
+{
+
+	if (unlikely(load_rlx(&limit_hard) != 0))
+		return (region_take_charged(r, page, n, zeroed));
+	*zeroed = region_take(r, page, n);
+	return (true);
+}
+
 void *
 region_alloc(struct regions *rs, size_t size, struct region **rp,
     uint16_t *page, bool *zeroed)
@@ -299,7 +337,10 @@ region_alloc(struct regions *rs, size_t size, struct region **rp,
 	}
 	start = region_place(r, n);
 	len = region_run(r, start);
-	*zeroed = region_take(r, start, n);
+	if (!region_try_take(r, start, n, zeroed)) {
+		lock_drop(&rs->lock);
+		return (NULL);
+	}
 	if (len == r->longest)
 		region_set_longest(r, region_find_longest(r));
 	DSM_ASSERT(region_valid(r));
@@ -345,18 +386,16 @@ bool
 region_extend(struct region *r, unsigned page, size_t osize, size_t nsize)
 {
 	unsigned end, n, start;
-	bool ok;
+	bool ok, zeroed;
 
 	start = page + (unsigned)(osize >> os_page_shift);
 	n = (unsigned)((nsize - osize) >> os_page_shift);
 	lock_take(&r->set->lock);
 	end = bits_next_set(r->used, start, r->npages);
-	ok = end - start >= n && start + n <= r->npages;
-	if (ok) {
-		(void)region_take(r, start, n);
-		if (end - start == r->longest)
-			region_set_longest(r, region_find_longest(r));
-	}
+	ok = end - start >= n && start + n <= r->npages &&
+	    region_try_take(r, start, n, &zeroed);
+	if (ok && end - start == r->longest)
+		region_set_longest(r, region_find_longest(r));
 	lock_drop(&r->set->lock);
 	return (ok);
 }

@@ -7,12 +7,16 @@
 #include <string.h>
 
 #include "dsm_arena.h"
+#include "dsm_base.h"
+#include "dsm_bits.h"
 #include "dsm_conf.h"
+#include "dsm_limit.h"
 #include "dsm_os.h"
 #include "dsm_set.h"
 
 static struct set set_auto;		/* of the automatic arenas */
 static struct set *set_all = &set_auto;	/* atomic */
+static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 
 /* Every set; the arenas of one, in the order in which they were made. */
 #define	SETS(s)								\
@@ -94,15 +98,23 @@ set_bind(void)
 
 	lock_take(&s->lock);
 	SET_ARENAS(s, a)
-		if (best == NULL || load_rlx(&a->nthreads) <
-		    load_rlx(&best->nthreads))
+		if (best == NULL || (a->ind < load_rlx(&set_most) &&
+		    load_rlx(&a->nthreads) < load_rlx(&best->nthreads)))
 			best = a;
-	if (load_rlx(&best->nthreads) != 0 && s->narenas < arena_count() &&
+	if (load_rlx(&best->nthreads) != 0 &&
+	    s->narenas < DSM_MIN(arena_count(), load_rlx(&set_most)) &&
 	    (a = set_add(s, s->narenas)) != NULL)
 		best = a;
 	add_rlx(&best->nthreads, 1);
 	lock_drop(&s->lock);
 	return (best);
+}
+
+void
+set_spread(unsigned n)
+{
+
+	store_rlx(&set_most, n);
 }
 
 /* What is handed out of a set, to threads' caches too, in bytes. */
@@ -252,6 +264,43 @@ set_shed(struct set *s, size_t excess)
 	return (done);
 }
 
+/* The same, and where that is not enough free pages of sparse slabs too. */
+static size_t
+set_shed_slabs(struct set *s, size_t excess, uint64_t now)
+{
+	size_t shed = set_shed(s, excess);
+	struct arena *a;
+
+	if (shed >= excess)
+		return (shed);
+	SET_ARENAS(s, a)
+		if (shed < excess)
+			shed += arena_purge_slabs(a, excess - shed, now);
+	return (shed + set_shed(s, excess - DSM_MIN(excess, shed)));
+}
+
+void
+set_recap(void)
+{
+	struct set *s;
+
+	SETS(s)
+		store_rlx(&s->look, 0);
+}
+
+void
+set_relieve(size_t bytes)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	size_t shed = 0;
+	struct set *s;
+
+	SETS(s)
+		if (shed < bytes)
+			shed += set_shed_slabs(s, bytes - shed, now);
+	limit_recount(set_held);
+}
+
 /*
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
  * much as is active, since a program whose large blocks come and go is about
@@ -265,10 +314,12 @@ set_shed(struct set *s, size_t excess)
 static void
 set_cap(struct set *s)
 {
-	size_t active, cap, dirty, look, shed;
+	size_t active, cap, dirty, idle, look, shed;
 
 	dirty = set_pages(s, &active);
+	idle = load_rlx(&limit_idle);
 	cap = conf.dirty_max + active + load_rlx(&s->capped.bytes);
+	cap = DSM_MIN(cap, idle);
 	if (dirty > cap && load_rlx(&s->decay.ms) >= 0) {
 		shed = set_shed(s, dirty - cap + cap / 8);
 		dirty -= DSM_MIN(dirty, shed);
@@ -276,7 +327,8 @@ set_cap(struct set *s)
 	}
 	look = dirty + conf.dirty_max / 8;
 	if (dirty <= cap)
-		look = DSM_MAX(conf.dirty_max, DSM_MIN(cap, look));
+		look = DSM_MAX(DSM_MIN(conf.dirty_max, idle),
+		    DSM_MIN(cap, look));
 	store_rlx(&s->look, look);
 }
 
@@ -290,11 +342,12 @@ set_cap(struct set *s)
 void DSM_COLD
 set_grown_slow(struct set *s)
 {
-	uint64_t now = load_rlx(&decay_clock);
+	uint64_t now = decay_now();
 	size_t active, allowed, dirty, excess, pause, peak, shed;
-	struct arena *a;
 
 	store_rlx(&s->regions.fresh, 0);
+	limit_recount(set_held);
+	limit_grown(set_held(), now);
 	if ((pause = load_rlx(&s->pause)) != 0) {
 		store_rlx(&s->pause, pause - 1);
 		return;
@@ -309,13 +362,7 @@ set_grown_slow(struct set *s)
 	if (active + dirty <= allowed)
 		return;
 	excess = active + dirty - allowed + SET_MARGIN(peak);
-	if ((shed = set_shed(s, excess)) < excess) {
-		SET_ARENAS(s, a)
-			if (shed < excess)
-				shed += arena_purge_slabs(a, excess - shed,
-				    now);
-		shed += set_shed(s, excess - DSM_MIN(excess, shed));
-	}
+	shed = set_shed_slabs(s, excess, now);
 	if (shed < excess)
 		store_rlx(&s->pause, SET_PAUSE(peak));
 	credit_add(&s->grown, shed, now);
@@ -412,6 +459,55 @@ set_reclaim(void)
 		set_pass(s, true, load_rlx(&decay_clock));
 		pool_trim(&s->pool);
 	}
+	limit_recount(set_held);
+}
+
+/* The longest run in a set's free extents and in its regions. */
+static size_t
+set_run(const struct set *s)
+{
+	uint64_t m = load_rlx(&s->regions.mask);
+	size_t run = 0;
+	unsigned d, i;
+
+	if (m != 0)
+		run = bits_quarter_least(63 - (unsigned)__builtin_clzll(m));
+	for (d = 0; d < 2; d++)
+		for (i = 0; i < NITEMS(s->pool.mask[d]); i++)
+			if ((m = load_rlx(&s->pool.mask[d][i])) != 0)
+				run = DSM_MAX(run, bits_quarter_least(i *
+				    BITS_WORD + 63 -
+				    (unsigned)__builtin_clzll(m)));
+	return (run << os_page_shift);
+}
+
+void
+set_totals(struct set_totals *t)
+{
+	size_t active, run;
+	const struct set *s;
+
+	memset(t, 0, sizeof(*t));
+	SETS(s) {
+		t->mapped += load_rlx(&s->pool.mapped);
+		t->dirty += set_pages(s, &active);
+		t->active += active;
+		run = set_run(s);
+		t->run = DSM_MAX(t->run, run);
+	}
+}
+
+size_t
+set_held(void)
+{
+	size_t active, bytes = base_bytes();
+	const struct set *s;
+
+	SETS(s) {
+		bytes += set_pages(s, &active);
+		bytes += active;
+	}
+	return (bytes);
 }
 
 int64_t

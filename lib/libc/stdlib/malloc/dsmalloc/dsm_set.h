@@ -18,7 +18,8 @@
  * thread that finds the one global deadline passed looks at all sets, so that
  * a quiet one decays too.  By amount: dirty memory is capped (set_cap()).  By
  * growth: a set that takes fresh pages while it has more than its use
- * explains sheds free ones (set_grown_slow()).
+ * explains sheds free ones (set_grown_slow()).  By limit: near one, what is
+ * free goes whatever its age (dsm_relief.h).
  *
  * Locks: the set's, for making arenas in it and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by
@@ -67,9 +68,19 @@ struct set {
 	struct set	*next;
 };
 
+/* What all sets have together, in bytes. */
+struct set_totals {
+	size_t		 mapped;
+	size_t		 active;
+	size_t		 dirty;
+	size_t		 run;		/* the longest free run, at least */
+};
+
 bool	 set_boot(void);
 /* The automatic arena with the fewest threads; counts one more. */
 struct arena *set_bind(void);
+/* Spread threads over so many arenas at the most. */
+void	 set_spread(unsigned n);
 
 /* Any thread's slow paths: purge what is overdue, anywhere. */
 void	 set_tick(uint64_t now);
@@ -91,6 +102,14 @@ size_t	 set_used(void);
 bool	 set_may_reclaim(size_t size);
 /* Free slabs and blocks become pages again, and free pages the system's. */
 void	 set_reclaim(void);
+/* Memory of the whole process that counts for limits (dsm_limit.h). */
+size_t	 set_held(void);
+/* What may lie unused has changed: the next free looks at that. */
+void	 set_recap(void);
+/* Purge about so many bytes, whatever their age, without a lock held. */
+void	 set_relieve(size_t bytes);
+/* Of counters as they are: without a lock. */
+void	 set_totals(struct set_totals *);
 
 /* For mallctl and statistics, by an arena's index: from arena_count() on it
  * means all.  False: there is no such arena. */

@@ -216,26 +216,6 @@ stats_value(const struct stats_item *it, const struct stats *s,
 	return (it->unit == STATS_PAGES ? v / os_page : v);
 }
 
-/* A size for people, "12.3 MiB", in at most 15 characters. */
-static const char *
-stats_size(uint64_t bytes, char buf[16])
-{
-	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	uint64_t unit;
-	unsigned i;
-
-	unit = 1;
-	for (i = 0; i < NITEMS(names) - 1 && bytes / unit >= 1024; i++)
-		unit <<= 10;
-	if (i == 0)
-		print_fmt(buf, 16, "%llu B", (unsigned long long)bytes);
-	else
-		print_fmt(buf, 16, "%llu.%llu %s",
-		    (unsigned long long)(bytes / unit),
-		    (unsigned long long)(bytes % unit * 10 / unit), names[i]);
-	return (buf);
-}
-
 static void
 stats_text_options(const struct print_sink *to)
 {
@@ -277,13 +257,13 @@ stats_text_summary(const struct print_sink *to, const struct stats *s)
 	for (it = stats_items; it < stats_items + stats_nitems; it++)
 		if (it->scope == STATS_PROCESS)
 			print_to(to, "  %-10s %12s  %s\n", it->head,
-			    stats_size(stats_value(it, s, &s->total, 0), buf),
+			    print_size(stats_value(it, s, &s->total, 0), buf),
 			    it->help);
 	print_to(to, "  %-10s %12s  %s\n", "dirty",
-	    stats_size(s->total.dirty, buf),
+	    print_size(s->total.dirty, buf),
 	    "unused pages not yet given back to the system");
 	print_to(to, "  %-10s %12s  %s\n", "cached",
-	    stats_size(s->cached, buf),
+	    print_size(s->cached, buf),
 	    "freed objects that threads keep at hand");
 }
 
@@ -310,7 +290,7 @@ stats_text_arena(const struct print_sink *to, const char *name,
 		if (it->unit == STATS_COUNT)
 			print_to(to, " %10llu", (unsigned long long)v);
 		else
-			print_to(to, " %10s", stats_size(v, buf));
+			print_to(to, " %10s", print_size(v, buf));
 	}
 	print_to(to, "\n");
 }
@@ -398,7 +378,7 @@ stats_text(const struct print_sink *to, const struct stats_parts *parts)
 		stats_text_bins(to, &s.total);
 	if (parts->large)
 		print_to(to, "\nLarge objects: %s in %llu; %llu handed out, "
-		    "%llu taken back\n", stats_size(s.total.large, buf),
+		    "%llu taken back\n", print_size(s.total.large, buf),
 		    (unsigned long long)(s.total.large_nmalloc -
 		    s.total.large_ndalloc),
 		    (unsigned long long)s.total.large_nmalloc,
@@ -434,7 +414,7 @@ stats_json_general(const struct print_sink *to)
 	for (o = conf_options; o < conf_options + conf_noptions; o++) {
 		print_to(to, "%s\"%s\":", o == conf_options ? "" : ",",
 		    o->name);
-		if (o->type == CONF_STRING) {
+		if (conf_is_string(o)) {
 			stats_json_string(to, conf_string(o));
 			continue;
 		}

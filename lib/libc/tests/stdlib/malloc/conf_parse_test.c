@@ -94,6 +94,10 @@ ATF_TC_BODY(good, tc)
 		ATF_CHECK_EQ_MSG(good[i].value, number(good[i].name),
 		    "%s: %jd", good[i].text, (intmax_t)number(good[i].name));
 	}
+	read_env("limit:cgroup:85%,limit_hard:3G");
+	ATF_CHECK_STREQ("", said);
+	ATF_CHECK_STREQ("cgroup:85%", conf.limit);
+	ATF_CHECK_STREQ("3G", conf.limit_hard);
 	read_env("stats_print_opts:gmabl");
 	ATF_CHECK_STREQ("gmabl", conf.stats_print_opts);
 }
@@ -122,7 +126,7 @@ ATF_TC_BODY(defaults, tc)
 		ATF_CHECK(o->min <= o->def && o->def <= o->max);
 		ATF_CHECK(conf_is_default(o));
 		conf_format(o, buf, sizeof(buf));
-		if (o->type == CONF_STRING)
+		if (conf_is_string(o))
 			ATF_CHECK_STREQ("", buf);
 		else if (o->type == CONF_BOOL)
 			ATF_CHECK_STREQ(o->def ? "true" : "false", buf);
@@ -180,6 +184,8 @@ ATF_TC_BODY(bad_values, tc)
 			    nonsense[j]);
 			if (o->type == CONF_BOOL)
 				complains(text, "neither true nor false", "");
+			else if (o->type == CONF_LIMIT)
+				complains(text, "512M", "cgroup:85%");
 			else
 				complains(text, "not a number", range);
 		}
@@ -190,7 +196,7 @@ ATF_TC_BODY(bad_values, tc)
 			    (intmax_t)o->max);
 			complains(text, "too long", range);
 		}
-		if (o->type == CONF_STRING || o->type == CONF_BOOL)
+		if (conf_is_string(o) || o->type == CONF_BOOL)
 			continue;
 		(void)snprintf(text, sizeof(text), "%s:%jd", o->name,
 		    (intmax_t)o->min - 1);
@@ -207,6 +213,9 @@ ATF_TC_BODY(bad_values, tc)
 	}
 	complains("dirty_max:99999999999T", "too large", "");
 	complains("dirty_max:1P", "K, M, G or T", "");
+	complains("limit:65T", "more than 64T", "");
+	complains("limit:85%", "512M", "physical:50%");
+	complains("limit_hard:cgroup:0%", "from 1% to 100%", "");
 }
 
 ATF_TC(bad_names);

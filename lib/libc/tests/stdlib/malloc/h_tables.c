@@ -24,7 +24,7 @@ print_option(const struct conf_option *o)
 		n >>= 20;
 		suffix = "M";
 	}
-	if (o->type == CONF_STRING)
+	if (o->type == CONF_STRING || o->type == CONF_LIMIT)
 		printf("%s\n", o->name);
 	else if (o->type == CONF_BOOL)
 		printf("%s %s\n", o->name, n != 0 ? "true" : "false");
@@ -43,6 +43,7 @@ print_key(const struct ctl_key *k)
 		[CTL_SIZE] = "size_t",
 		[CTL_SSIZE] = "ssize_t",
 		[CTL_STRING] = "\"const char *\"",
+		[CTL_NOTIFY] = "\"void (*)(size_t, size_t)\"",
 	};
 
 	if (k->type == CTL_VOID)
