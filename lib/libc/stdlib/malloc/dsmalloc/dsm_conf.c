@@ -75,6 +75,8 @@ const struct conf_option conf_options[] = {
 	    "arenas that share the threads; 0 is one for each processor"),
 	OPTION_BOOL("oom_report", oom_report, false,
 	    "say where the memory is when there is no more"),
+	OPTION_BOOL("retain", retain, true,
+	    "keep address space whose memory has gone back"),
 	OPTION_BOOL("stats_print", stats_print, false,
 	    "print statistics at exit"),
 	OPTION("stats_print_opts", stats_print_opts, STRING, 0, 31, 0,
@@ -113,7 +115,7 @@ static const char conf_foreign[] =
     " prof_final prof_gdump prof_leak prof_leak_error prof_log"
     " prof_pid_namespace prof_prefix prof_recent_alloc_max prof_stats"
     " prof_sys_thread_name prof_thread_active_init prof_time_resolution"
-    " prof_unbias purge quarantine redzone retain san_guard_large"
+    " prof_unbias purge quarantine redzone san_guard_large"
     " san_guard_small slab_sizes stats_interval stats_interval_opts"
     " tcache_gc_delay_bytes tcache_gc_incr_bytes tcache_max"
     " tcache_ncached_max tcache_nslots_large tcache_nslots_small_max"

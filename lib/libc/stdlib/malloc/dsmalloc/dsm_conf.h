@@ -20,6 +20,7 @@ struct conf {
 	bool		abort_conf;	/* a bad option aborts */
 	bool		confirm_conf;	/* say what is in force, from where */
 	bool		oom_report;	/* say where memory is when out of it */
+	bool		retain;		/* keep address space for good */
 	bool		stats_print;	/* statistics at exit */
 	bool		tcache;		/* thread caches in use */
 	bool		xmalloc;	/* out of memory aborts */

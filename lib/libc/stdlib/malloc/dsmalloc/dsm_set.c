@@ -210,6 +210,8 @@ set_pass(struct set *s, bool everything, uint64_t now)
 	(void)regions_purge(&s->regions, before == DECAY_NEVER,
 	    SIZE_MAX);
 	(void)pool_purge(&s->pool, before, SIZE_MAX);
+	if (!conf.retain)
+		pool_trim(&s->pool);
 }
 
 static bool

@@ -1,0 +1,104 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * retain:false: address space goes back with the memory.
+ */
+
+#include <malloc_np.h>
+
+#include "malloc_test_subr.h"
+
+#define	MIB(n)	((long)(n) << 20)
+
+const char *malloc_conf = "retain:false,dirty_decay_ms:300";
+
+/* The process's address space, in bytes. */
+static long
+space(void)
+{
+	long pages;
+	FILE *f;
+
+	f = fopen("/proc/self/statm", "r");
+	ATF_REQUIRE(f != NULL);
+	ATF_REQUIRE_EQ(1, fscanf(f, "%ld", &pages));
+	(void)fclose(f);
+	return (pages * getpagesize());
+}
+
+/* 200 MiB of a mix, all of it let go of. */
+static void
+use(void)
+{
+	static void *p[20000];
+	size_t bytes, i, n, size;
+
+	bytes = 0;
+	for (n = 0; n < nitems(p) && bytes < (size_t)MIB(200); n++) {
+		size = n % 50 == 0 ? 3000000 : n % 10 == 0 ? 50000 : 2000;
+		p[n] = malloc(size);
+		ATF_REQUIRE(p[n] != NULL);
+		memset(p[n], 1, size);
+		bytes += size;
+	}
+	for (i = 0; i < n; i++)
+		free(p[(i * 7919) % n]);
+}
+
+ATF_TC(purge);
+ATF_TC_HEAD(purge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A purge unmaps what is free, time and "
+	    "again");
+}
+ATF_TC_BODY(purge, tc)
+{
+	long before;
+	unsigned int round;
+
+	free(malloc(hide(1)));
+	before = space();
+	for (round = 0; round < 5; round++) {
+		use();
+		ATF_REQUIRE_EQ(0, mallctl("thread.tcache.flush", NULL, NULL,
+		    NULL, 0));
+		ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL,
+		    NULL, 0));
+		ATF_CHECK_MSG(space() < before + MIB(16), "%ld MiB, %ld "
+		    "before", space() >> 20, before >> 20);
+	}
+}
+
+ATF_TC(decay);
+ATF_TC_HEAD(decay, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "So does decay");
+}
+ATF_TC_BODY(decay, tc)
+{
+	long before;
+	unsigned int i;
+
+	free(malloc(hide(1)));
+	before = space();
+	use();
+	ATF_CHECK(space() > before + MIB(100));
+	for (i = 0; i < 200; i++) {
+		usleep(10000);
+		free(malloc(hide(100000)));
+		free(malloc(hide(100)));
+	}
+	ATF_CHECK_MSG(space() < before + MIB(32), "%ld MiB, %ld before",
+	    space() >> 20, before >> 20);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+
+	ATF_TP_ADD_TC(tp, purge);
+	ATF_TP_ADD_TC(tp, decay);
+
+	return (atf_no_error());
+}
