@@ -275,6 +275,128 @@ ATF_TC_BODY(mappings, tc)
 	in_child(few_mappings);
 }
 
+/*
+ * A server with half a GiB, of which a part is always on the move, some of it
+ * idle for long enough to be purged: huge pages are marked, broken up and made
+ * again, and each mark may divide a mapping.
+ */
+static int
+serve(void)
+{
+	static unsigned char *p[6000];
+	static size_t size[nitems(p)];
+	size_t i, phase, seed = 1;
+	long before, n;
+
+	before = count_mappings();
+	for (phase = 0; phase < 40; phase++) {
+		for (i = 0; i < nitems(p); i++) {
+			seed = seed * 6364136223846793005u +
+			    1442695040888963407u;
+			/* Other halves go and come, other sizes each time. */
+			if ((seed >> 40) % 3 == 0)
+				continue;
+			free(p[i]);
+			p[i] = NULL;
+			if ((seed >> 50) % 4 == phase % 4)
+				continue;
+			size[i] = 100 + (seed >> 33) % (i % 8 == 0 ? 800000 :
+			    40000);
+			p[i] = malloc(size[i]);
+			if (p[i] == NULL)
+				return (1);
+			memset(p[i], (int)i, size[i] / 8 + 1);
+		}
+		if (phase % 3 == 0 && mallctl("arena.4096.purge", NULL, NULL,
+		    NULL, 0) != 0)
+			return (2);
+		n = count_mappings();
+		if (n - before > 800) {
+			printf("phase %zu: %ld mappings\n", phase, n);
+			fflush(stdout);
+			return (3);
+		}
+	}
+	for (i = 0; i < nitems(p); i++)
+		if (p[i] != NULL && *p[i] != (unsigned char)i)
+			return (4);
+	return (0);
+}
+
+ATF_TC(server_mappings);
+ATF_TC_HEAD(server_mappings, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A long run with huge pages marked "
+	    "keeps under 1,000 mappings");
+	atf_tc_set_md_var(tc, "timeout", "200");
+}
+ATF_TC_BODY(server_mappings, tc)
+{
+
+	in_child(serve);
+}
+
+static size_t
+figure(const char *name)
+{
+	size_t len, n;
+
+	len = sizeof(n);
+	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &n, &len, NULL, 0), "%s", name);
+	return (n);
+}
+
+/* Objects of a size until that many MiB are in use, and what records they
+ * need; then none, and what records are left. */
+static void
+records(size_t size, size_t mib, double most)
+{
+	size_t active, before, n;
+	void **list, **p;
+
+	before = figure("stats.metadata");
+	list = NULL;
+	for (n = 0; n < (mib << 20) / size; n++) {
+		p = malloc(size);
+		ATF_REQUIRE(p != NULL);
+		*p = list;
+		list = p;
+	}
+	active = figure("stats.active");
+	/* The map has a word for each 4 KiB beside. */
+	n = figure("stats.metadata") + active / 4096 * 8;
+	printf("size %zu: %zu of %zu, %.2f%%\n", size, n, active,
+	    100.0 * (double)n / (double)active);
+	ATF_CHECK_MSG((double)n <= (double)active * most / 100,
+	    "%zu bytes of records for %zu", n, active);
+	while ((p = list) != NULL) {
+		list = *p;
+		free(p);
+	}
+	ATF_REQUIRE_EQ(0, mallctl("thread.tcache.flush", NULL, NULL, NULL, 0));
+	ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL, NULL, 0));
+	ATF_CHECK_MSG(figure("stats.metadata") <= before + (512 << 10),
+	    "%zu bytes of records for nothing, %zu before",
+	    figure("stats.metadata"), before);
+}
+
+ATF_TC(records);
+ATF_TC_HEAD(records, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Records take 1.5% of the memory at 64 "
+	    "bytes, and go back with it");
+}
+ATF_TC_BODY(records, tc)
+{
+
+	records(64, 256, 1.5);
+	/* 3.8 is the goal. */
+	records(8, 64, 4.5);
+	records(64, 256, 1.5);
+}
+
 static int
 no_mappings(void)
 {
@@ -338,6 +460,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, private_memory);
 	ATF_TP_ADD_TC(tp, locked_memory);
 	ATF_TP_ADD_TC(tp, mappings);
+	ATF_TP_ADD_TC(tp, server_mappings);
+	ATF_TP_ADD_TC(tp, records);
 	ATF_TP_ADD_TC(tp, no_mapping_left);
 
 	return (atf_no_error());
