@@ -754,7 +754,7 @@ main(void)
 {
 	char *volatile p;
 
-	p = malloc(1000000);
+	p = malloc(200000);
 	free(p);
 	free(p);
 	return (0);
