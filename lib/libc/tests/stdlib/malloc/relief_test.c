@@ -24,7 +24,7 @@ grow(unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		memset(malloc(hide(MIB(1))), 1, MIB(1));
+		memset(hidep(malloc(hide(MIB(1)))), 1, MIB(1));
 }
 
 /* The control group is read again once this has passed. */
