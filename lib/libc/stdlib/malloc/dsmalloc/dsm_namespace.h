@@ -129,6 +129,12 @@
 #define	hooks_purge	__dsm_hooks_purge
 #define	hooks_split	__dsm_hooks_split
 
+/* dsm_mark.c */
+#define	mark_add	__dsm_mark_add
+#define	mark_advise_against __dsm_mark_advise_against
+#define	mark_cut	__dsm_mark_cut
+#define	mark_find	__dsm_mark_find
+
 /* dsm_pool.c */
 #define	pool_alloc	__dsm_pool_alloc
 #define	pool_extend	__dsm_pool_extend

@@ -37,74 +37,6 @@ pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
 	pl->grow = POOL_GROW_MIN;
 }
 
-/* Keep in mind that [p, p + size) is marked: with a neighbour if there is
- * one. */
-static bool
-mark_add(struct pool *pl, char *p, size_t size)
-{
-	struct pool_mark *m;
-
-	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
-		if (p <= m->hi && p + size >= m->lo) {
-			m->lo = DSM_MIN(m->lo, p);
-			m->hi = DSM_MAX(m->hi, p + size);
-			return (true);
-		}
-	if (pl->nmarks == POOL_MARKS)
-		return (false);
-	m = &pl->mark[pl->nmarks++];
-	m->lo = p;
-	m->hi = p + size;
-	return (true);
-}
-
-/* Cut [p, end) out of a mark.  What is left on either side is a mark as far as
- * it has whole huge pages: others no mapping reaches around any more. */
-static void
-mark_divide(struct pool *pl, struct pool_mark *m, char *p, char *end)
-{
-	struct pool_mark rest;
-
-	rest.lo = (char *)ROUND_UP((uintptr_t)end, POOL_HUGE);
-	rest.hi = m->hi;
-	m->hi = DSM_MIN((char *)ROUND_DOWN((uintptr_t)p, POOL_HUGE), m->hi);
-	if (rest.lo >= rest.hi)
-		return;
-	if (m->lo >= m->hi)
-		*m = rest;
-	else if (pl->nmarks < POOL_MARKS)
-		pl->mark[pl->nmarks++] = rest;
-	else
-		(void)os_nohuge(rest.lo, (size_t)(rest.hi - rest.lo));
-}
-
-/* [p, p + size) is not the pool's any more. */
-static void
-mark_cut(struct pool *pl, char *p, size_t size)
-{
-	struct pool_mark *m = pl->mark;
-
-	while (m < pl->mark + pl->nmarks) {
-		if (p < m->hi && p + size > m->lo)
-			mark_divide(pl, m, p, p + size);
-		if (m->lo >= m->hi)
-			*m = pl->mark[--pl->nmarks];
-		else
-			m++;
-	}
-}
-
-static bool
-mark_find(const struct pool *pl, const void *p)
-{
-	const struct pool_mark *m;
-
-	for (m = pl->mark; m < pl->mark + pl->nmarks; m++)
-		if ((const char *)p >= m->lo && (const char *)p < m->hi)
-			return (true);
-	return (false);
-}
-
 static unsigned
 extent_bucket(size_t size)
 {
@@ -186,7 +118,7 @@ extent_joins(const struct pool *pl, const struct extent *s, size_t dirty,
 {
 
 	return (!s->dirty == !dirty &&
-	    mark_find(pl, edge - 1) == mark_find(pl, edge));
+	    mark_find(&pl->marks, edge - 1) == mark_find(&pl->marks, edge));
 }
 
 /*
@@ -228,7 +160,7 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 	if (s == NULL && (s = base_alloc(BASE_SPAN, sizeof(*s))) == NULL) {
 		if (hooks_dalloc(pl->hooks, p, size, pl->ind)) {
 			pl->mapped -= size;
-			mark_cut(pl, p, size);
+			mark_cut(&pl->marks, p, size);
 		}
 		return;
 	}
@@ -263,8 +195,8 @@ static bool
 extent_marked(const struct pool *pl, const struct extent *s)
 {
 
-	return (mark_find(pl, s->span.addr) ||
-	    mark_find(pl, s->span.addr + s->span.size - 1));
+	return (mark_find(&pl->marks, s->span.addr) ||
+	    mark_find(&pl->marks, s->span.addr + s->span.size - 1));
 }
 
 /* The best of a list's first few, none that is marked if small is set. */
@@ -373,8 +305,8 @@ static void
 pool_mark_locked(struct pool *pl, char *p, size_t size)
 {
 
-	if (mark_add(pl, p, size) && !os_huge(p, size))
-		mark_cut(pl, p, size);
+	if (mark_add(&pl->marks, p, size) && !os_huge(p, size))
+		mark_cut(&pl->marks, p, size);
 }
 
 void
@@ -384,7 +316,7 @@ pool_mark(struct pool *pl, void *p, size_t size, bool marked)
 	lock_take(&pl->lock);
 	if (!marked && pool_may_mark(pl, size))
 		pool_mark_locked(pl, p, size);
-	else if (marked && mark_add(pl, p, size))
+	else if (marked && mark_add(&pl->marks, p, size))
 		(void)os_huge(p, size);
 	else if (marked)
 		(void)os_nohuge(p, size);
@@ -394,11 +326,10 @@ pool_mark(struct pool *pl, void *p, size_t size, bool marked)
 void
 pool_unmark(struct pool *pl)
 {
-	struct pool_mark *m;
 
 	lock_take(&pl->lock);
-	for (m = pl->mark; m < pl->mark + pl->nmarks && !pl->markless; m++)
-		(void)os_nohuge(m->lo, (size_t)(m->hi - m->lo));
+	if (!pl->markless)
+		mark_advise_against(&pl->marks);
 	pl->markless = true;
 	lock_drop(&pl->lock);
 }
@@ -464,9 +395,9 @@ pool_taken(struct pool *pl, char *p, size_t size)
 	char *head = (char *)ROUND_DOWN((uintptr_t)p, POOL_HUGE);
 	char *tail = (char *)ROUND_UP((uintptr_t)p + size, POOL_HUGE);
 
-	if (head != p && mark_find(pl, head))
+	if (head != p && mark_find(&pl->marks, head))
 		extent_dirty(pl, head, (size_t)(p - head));
-	if (tail != p + size && mark_find(pl, tail - 1))
+	if (tail != p + size && mark_find(&pl->marks, tail - 1))
 		extent_dirty(pl, p + size, (size_t)(tail - p) - size);
 }
 
@@ -500,7 +431,7 @@ pool_take_two(struct pool *pl, const struct extent *s, size_t size,
 	struct extent *prev = extent_at(pl, s->span.addr - MAP_GRANULE);
 	char *p;
 
-	if (prev == NULL || !mark_find(pl, prev->span.addr))
+	if (prev == NULL || !mark_find(&pl->marks, prev->span.addr))
 		return (NULL);
 	p = prev->span.addr;
 	return (extent_cut_two(pl, prev, size, dirty) ? p : NULL);
@@ -560,7 +491,7 @@ pool_marked(struct pool *pl, const void *p)
 	bool found;
 
 	lock_take(&pl->lock);
-	found = mark_find(pl, p);
+	found = mark_find(&pl->marks, p);
 	lock_drop(&pl->lock);
 	return (found);
 }
@@ -592,7 +523,7 @@ pool_forget(struct pool *pl, void *p, size_t size)
 
 	lock_take(&pl->lock);
 	pl->mapped -= size;
-	mark_cut(pl, p, size);
+	mark_cut(&pl->marks, p, size);
 	lock_drop(&pl->lock);
 }
 
@@ -629,7 +560,7 @@ pool_trim(struct pool *pl)
 			break;
 		}
 		pl->mapped -= r.len;
-		mark_cut(pl, r.addr, r.len);
+		mark_cut(&pl->marks, r.addr, r.len);
 	}
 	lock_drop(&pl->lock);
 }

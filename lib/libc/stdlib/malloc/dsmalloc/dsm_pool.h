@@ -42,6 +42,7 @@
 #include "dsm_hooks.h"
 #include "dsm_lock.h"
 #include "dsm_map.h"
+#include "dsm_mark.h"
 #include "dsm_size.h"
 #include "dsm_span.h"
 
@@ -51,17 +52,6 @@
 
 /* Classes of bits_quarter() up to 2^46 bytes in pages of 4 KiB. */
 #define	POOL_BUCKETS	136
-
-/* A huge page, where it is what x86-64's and arm64's is with 4 KiB pages;
- * others are too big for the regions' way. */
-#define	POOL_HUGE	MIB(2)
-/* Ranges that are marked, each of which may cost the process two mappings. */
-#define	POOL_MARKS	32
-
-struct pool_mark {
-	char		*lo;
-	char		*hi;
-};
 
 struct pool {
 	/* Constant. */
@@ -75,8 +65,7 @@ struct pool {
 	uint64_t	 youngest;	/* when the last one was freed */
 	size_t		 grow;		/* next mapping's bytes */
 	bool		 markless;	/* for good */
-	unsigned	 nmarks;
-	struct pool_mark mark[POOL_MARKS];
+	struct marks	 marks;
 	/* Written under the lock, read by anyone. */
 	size_t		 mapped;
 	size_t		 dirty;

@@ -443,24 +443,24 @@ ATF_TC_BODY(marks, tc)
 	p = take(MIB(4));
 	ATF_CHECK(!pool_marked(&pool, p));
 	ATF_REQUIRE(pool.mapped > MIB(16));
-	while (pool.nmarks == 0 && pool.mapped < MIB(256))
+	while (pool.marks.n == 0 && pool.mapped < MIB(256))
 		ATF_REQUIRE(take(MIB(2)) != NULL);
-	if (pool.nmarks == 0)
+	if (pool.marks.n == 0)
 		atf_tc_skip("huge pages are not for the asking");
-	lo = pool.mark[0].lo;
-	ATF_REQUIRE(pool.mark[0].hi >= lo + MIB(8));
+	lo = pool.marks.mark[0].lo;
+	ATF_REQUIRE(pool.marks.mark[0].hi >= lo + MIB(8));
 	ATF_CHECK(pool_marked(&pool, lo));
 	ATF_CHECK(!pool_marked(&pool, lo - 1));
-	ATF_CHECK(!pool_marked(&pool, pool.mark[0].hi));
+	ATF_CHECK(!pool_marked(&pool, pool.marks.mark[0].hi));
 	/* A part of a huge page goes: what is left of it cannot be one. */
 	pool_forget(&pool, lo + MIB(3), MIB(2));
-	ATF_CHECK_EQ(2, pool.nmarks);
+	ATF_CHECK_EQ(2, pool.marks.n);
 	ATF_CHECK(pool_marked(&pool, lo + MIB(2) - 1));
 	ATF_CHECK(!pool_marked(&pool, lo + MIB(2)));
 	ATF_CHECK(!pool_marked(&pool, lo + MIB(6) - 1));
 	ATF_CHECK(pool_marked(&pool, lo + MIB(6)));
 	pool_forget(&pool, lo, MIB(2));
-	ATF_CHECK_EQ(1, pool.nmarks);
+	ATF_CHECK_EQ(1, pool.marks.n);
 	ATF_CHECK(!pool_marked(&pool, lo));
 	/* Known still, but nothing more comes to it. */
 	pool_unmark(&pool);
@@ -482,9 +482,9 @@ ATF_TC_BODY(tails, tc)
 	char *p, *q;
 
 	fresh_pool(&pool, &hooks_default, 0);
-	while (pool.nmarks == 0 && pool.mapped < MIB(256))
+	while (pool.marks.n == 0 && pool.mapped < MIB(256))
 		ATF_REQUIRE(take(MIB(2)) != NULL);
-	if (pool.nmarks == 0)
+	if (pool.marks.n == 0)
 		atf_tc_skip("huge pages are not for the asking");
 	ATF_REQUIRE_EQ(0, pool.dirty);
 	p = pool_alloc(&pool, size, POOL_HUGE, &dirt);
