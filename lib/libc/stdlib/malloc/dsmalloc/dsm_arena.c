@@ -44,7 +44,8 @@
  *	map		making a leaf
  *	base		metadata
  * Under those from bin to base no system call is made but to map or unmap
- * address space and to say of it that huge pages are wanted or not: no purge.
+ * address space and to say of it that huge pages are wanted or not, and once to
+ * ask whether there are any: no purge.
  * Nothing of the program's is called under any but malloc_message() on the
  * way to abort(), which no lock stops then (lock_die()).
  *

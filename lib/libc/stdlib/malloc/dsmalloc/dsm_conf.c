@@ -5,38 +5,16 @@
  */
 
 /*
- * conf: the table of options and its reader.
- *
- * Theory of operation.  conf_init() runs once, before there is a heap, in the
- * one thread that initialises.  It sets the defaults, then reads three
- * sources, of which a later one wins: the global malloc_conf, /etc/malloc.conf
- * and the environment variable MALLOC_CONF.  Each is one text
- * "name:value,...". Where nothing is configured, this costs one readlink(2)
- * and a walk through the environment.
- *
- * A mistake never goes by in silence: one line names the source, the option,
- * the value, the reason and the nearest name that exists.  The rest of the
- * text is still read.
+ * conf: the table of options, and what a text makes of one.
  */
 
-#include <errno.h>
 #include <string.h>
 
 #include "dsm_conf.h"
 #include "dsm_limit.h"
-#include "dsm_os.h"
 #include "dsm_print.h"
-#include "malloc_np.h"
 
-#define	CONF_PATH	"/etc/malloc.conf"
-#define	CONF_VARIABLE	"MALLOC_CONF"
 #define	CONF_NAME_MAX	48		/* longest name that is looked at */
-#define	CONF_NSOURCES	3
-
-extern char **environ;
-
-/* An application that defines its own replaces this one. */
-DSM_EXPORT __attribute__((__weak__)) const char *malloc_conf = NULL;
 
 /* Initialised, if only with a default, it is in the one page of data that
  * loading the library touches: the destructor that looks for stats_print in
@@ -45,9 +23,12 @@ struct conf conf = { .tcache = true };
 
 /* The name stands apart from the member, which dsm_namespace.h may rename. */
 #define	OPTION(name, n, t, lo, hi, def, help)				\
-	{ name, CONF_##t, offsetof(struct conf, n), lo, hi, def, help }
+	{ name, CONF_##t, offsetof(struct conf, n), lo, hi, def, help, NULL }
 #define	OPTION_BOOL(name, n, def, help)					\
 	OPTION(name, n, BOOL, 0, 1, def, help)
+#define	OPTION_ENUM(name, n, words, def, help)				\
+	{ name, CONF_ENUM, offsetof(struct conf, n), 0,			\
+	    NITEMS(words) - 1, def, help, words }
 
 /* The longest decay time; jemalloc's, in milliseconds. */
 #define	CONF_DECAY_MAX	INT64_C(18446744072000)
@@ -56,6 +37,13 @@ struct conf conf = { .tcache = true };
 
 /* The longest text of a limit. */
 #define	CONF_LIMIT_LENGTH 31
+
+static const char *const conf_thp_words[] = {
+	[CONF_THP_AUTO] = "auto",
+	[CONF_THP_ALWAYS] = "always",
+	[CONF_THP_NEVER] = "never",
+	[CONF_THP_DEFAULT] = "default",
+};
 
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {
@@ -83,6 +71,8 @@ const struct conf_option conf_options[] = {
 	    "what malloc_stats_print() is told at exit"),
 	OPTION_BOOL("tcache", tcache, true,
 	    "let each thread cache what it frees"),
+	OPTION_ENUM("thp", thp, conf_thp_words, CONF_THP_AUTO,
+	    "which memory comes in huge pages"),
 	OPTION_BOOL("xmalloc", xmalloc, false,
 	    "abort the program when out of memory"),
 };
@@ -119,28 +109,13 @@ static const char conf_foreign[] =
     " san_guard_small slab_sizes stats_interval stats_interval_opts"
     " tcache_gc_delay_bytes tcache_gc_incr_bytes tcache_max"
     " tcache_ncached_max tcache_nslots_large tcache_nslots_small_max"
-    " tcache_nslots_small_min thp trust_madvise utrace zero zero_realloc ";
+    " tcache_nslots_small_min trust_madvise utrace zero zero_realloc ";
 
-/* One text with options. */
-struct conf_source {
-	const char	*what;		/* for messages */
-	const char	*text;		/* not terminated */
-	size_t		 len;
-};
-
-/* A piece of a source. */
-struct conf_span {
-	const char	*s;
-	size_t		 len;
-};
-
-/* /etc/malloc.conf stays here, since messages point into it. */
-static char	conf_file[4096];
 /* The strings that options point to. */
 static char	conf_strings[256];
 static size_t	conf_strings_used;
 
-static void
+void
 conf_reset(struct conf *c)
 {
 	const struct conf_option *o;
@@ -153,6 +128,7 @@ conf_reset(struct conf *c)
 			*(bool *)(void *)field = o->def != 0;
 			break;
 		case CONF_UNSIGNED:
+		case CONF_ENUM:
 			*(unsigned *)(void *)field = (unsigned)o->def;
 			break;
 		case CONF_SSIZE:
@@ -196,6 +172,7 @@ conf_number(const struct conf_option *o)
 	case CONF_BOOL:
 		return (*(const bool *)(const void *)field);
 	case CONF_UNSIGNED:
+	case CONF_ENUM:
 		return (*(const unsigned *)(const void *)field);
 	case CONF_SSIZE:
 		return (*(const int64_t *)(const void *)field);
@@ -213,6 +190,8 @@ conf_string(const struct conf_option *o)
 {
 	const char *field = (const char *)&conf + o->offset;
 
+	if (o->type == CONF_ENUM)
+		return (o->words[conf_number(o)]);
 	DSM_ASSERT(conf_is_string(o));
 	return (*(const char *const *)(const void *)field);
 }
@@ -232,7 +211,7 @@ conf_format(const struct conf_option *o, char *buf, size_t len)
 
 	if (o->type == CONF_BOOL)
 		print_fmt(buf, len, "%s", conf_number(o) ? "true" : "false");
-	else if (conf_is_string(o))
+	else if (conf_is_string(o) || o->type == CONF_ENUM)
 		print_fmt(buf, len, "%s", conf_string(o));
 	else
 		print_fmt(buf, len, "%lld", (long long)conf_number(o));
@@ -261,8 +240,7 @@ conf_distance(const char *a, size_t alen, const char *b, size_t blen)
 	return (row[blen]);
 }
 
-/* The option whose name is nearest; NULL when none is near. */
-static const struct conf_option *
+const struct conf_option *
 conf_nearest(struct conf_span name)
 {
 	const struct conf_option *best, *o;
@@ -286,8 +264,7 @@ conf_nearest(struct conf_span name)
 	return (best);
 }
 
-/* Is this one of jemalloc's names? */
-static bool
+bool
 conf_is_foreign(struct conf_span name)
 {
 	const char *p;
@@ -397,15 +374,33 @@ conf_parse_string(const struct conf_option *o, struct conf_span v,
 	return (NULL);
 }
 
-/* Set option o to what v says; NULL, or the reason why it cannot be. */
-static const char *
+/* The number of a word; max + 1 where it is none of them. */
+static unsigned
+conf_parse_word(const struct conf_option *o, struct conf_span v)
+{
+	unsigned i;
+
+	for (i = 0; i <= o->max; i++)
+		if (conf_span_is(v, o->words[i]))
+			break;
+	return (i);
+}
+
+const char *
 conf_set(const struct conf_option *o, struct conf_span v)
 {
 	char *field = (char *)&conf + o->offset;
 	const char *why;
 	struct limit l;
+	unsigned word;
 	int64_t n;
 
+	if (o->type == CONF_ENUM) {
+		if ((word = conf_parse_word(o, v)) > o->max)
+			return ("not one of");
+		*(unsigned *)(void *)field = word;
+		return (NULL);
+	}
 	if (o->type == CONF_LIMIT &&
 	    (why = limit_parse(v.s, v.len, &l)) != NULL)
 		return (why);
@@ -427,254 +422,4 @@ conf_set(const struct conf_option *o, struct conf_span v)
 	else
 		*(int64_t *)(void *)field = n;
 	return (NULL);
-}
-
-/* Next piece of *text that ends at a comma, without blanks around it. */
-static bool
-conf_next(struct conf_span *text, struct conf_span *pair)
-{
-	const char *comma;
-
-	while (text->len > 0) {
-		comma = memchr(text->s, ',', text->len);
-		pair->s = text->s;
-		pair->len = comma == NULL ? text->len :
-		    (size_t)(comma - text->s);
-		text->s += pair->len + (comma != NULL);
-		text->len -= pair->len + (comma != NULL);
-		while (pair->len > 0 && strchr(" \t\r", pair->s[0]) != NULL) {
-			pair->s++;
-			pair->len--;
-		}
-		while (pair->len > 0 &&
-		    strchr(" \t\r", pair->s[pair->len - 1]) != NULL)
-			pair->len--;
-		if (pair->len > 0)
-			return (true);
-	}
-	return (false);
-}
-
-/* Split "name:value"; false when there is no colon, and all is the name. */
-static bool
-conf_split(struct conf_span pair, struct conf_span *name,
-    struct conf_span *value)
-{
-	const char *colon;
-
-	*name = pair;
-	if ((colon = memchr(pair.s, ':', pair.len)) == NULL)
-		return (false);
-	name->len = (size_t)(colon - pair.s);
-	value->s = colon + 1;
-	value->len = pair.len - name->len - 1;
-	return (true);
-}
-
-/* A print precision: messages quote at most this much of a text. */
-#define	CONF_QUOTE(v)	(int)DSM_MIN((v).len, (size_t)200), (v).s
-
-static void
-conf_complain(const struct conf_source *src, struct conf_span pair)
-{
-	const struct conf_option *near;
-	struct conf_span name, value;
-	size_t i;
-
-	if (!conf_split(pair, &name, &value)) {
-		/* What stands before the wrong separator may be a name. */
-		for (i = 0; i < name.len; i++)
-			if (name.s[i] == '=' || name.s[i] == ' ')
-				name.len = i;
-		near = conf_nearest(name);
-		print_warn("%s: \"%.*s\": not of the form name:value%s%s%s: "
-		    "ignored", src->what, CONF_QUOTE(pair),
-		    near == NULL ? "" : " (did you mean \"",
-		    near == NULL ? "" : near->name,
-		    near == NULL ? "" : ":...\"?)");
-		return;
-	}
-	if (conf_is_foreign(name)) {
-		print_warn("%s: \"%.*s\": option of jemalloc, not supported "
-		    "by this version: ignored", src->what, CONF_QUOTE(pair));
-		return;
-	}
-	near = conf_nearest(name);
-	print_warn("%s: \"%.*s\": no such option%s%s%s: ignored", src->what,
-	    CONF_QUOTE(pair), near == NULL ? "" : " (did you mean \"",
-	    near == NULL ? "" : near->name, near == NULL ? "" : "\"?)");
-}
-
-/* A value that is none; o is the option. */
-static void
-conf_complain_value(const struct conf_source *src, struct conf_span pair,
-    const struct conf_option *o, const char *why)
-{
-
-	if (o->type == CONF_BOOL || o->type == CONF_LIMIT)
-		print_warn("%s: \"%.*s\": bad value: %s: ignored", src->what,
-		    CONF_QUOTE(pair), why);
-	else if (o->type == CONF_STRING)
-		print_warn("%s: \"%.*s\": bad value: %s, at most %lld "
-		    "characters: ignored", src->what, CONF_QUOTE(pair), why,
-		    (long long)o->max);
-	else
-		print_warn("%s: \"%.*s\": bad value: %s, from %lld to %lld: "
-		    "ignored", src->what, CONF_QUOTE(pair), why,
-		    (long long)o->min, (long long)o->max);
-}
-
-/* Put one source into force. */
-static void
-conf_apply(const struct conf_source *src)
-{
-	struct conf_span name, pair, text, value;
-	const struct conf_option *o;
-	const char *why;
-	bool bad;
-
-	bad = false;
-	text.s = src->text;
-	text.len = src->len;
-	while (conf_next(&text, &pair)) {
-		o = NULL;
-		if (conf_split(pair, &name, &value))
-			o = conf_find(name.s, name.len);
-		if (o == NULL)
-			conf_complain(src, pair);
-		else if ((why = conf_set(o, value)) != NULL)
-			conf_complain_value(src, pair, o, why);
-		else
-			continue;
-		bad = true;
-	}
-	if (bad && conf.abort_conf)
-		print_fatal("%s: bad options, and abort_conf is set",
-		    src->what);
-}
-
-/*
- * With confirm_conf: every source, every option that is there, and what came
- * of it in the end.  This comes last, since the option may itself stand in
- * the last source.
- */
-static void
-conf_confirm(const struct conf_source *src, unsigned n)
-{
-	struct conf_span name, pair, text, value;
-	const struct conf_option *o;
-	char buf[64];
-
-	for (; n > 0; n--, src++) {
-		text.s = src->text;
-		text.len = src->len;
-		print_warn("%s: \"%.*s\"", src->what, CONF_QUOTE(text));
-		while (conf_next(&text, &pair)) {
-			if (!conf_split(pair, &name, &value) ||
-			    (o = conf_find(name.s, name.len)) == NULL)
-				continue;
-			conf_format(o, buf, sizeof(buf));
-			print_warn("%s: option %s: given as \"%.*s\", in "
-			    "force: \"%s\"", src->what, o->name,
-			    CONF_QUOTE(value), buf);
-		}
-	}
-}
-
-/* In a file, newlines separate too, and '#' starts a comment. */
-static void
-conf_uncomment(char *s, size_t len)
-{
-	size_t i;
-	bool comment;
-
-	comment = false;
-	for (i = 0; i < len; i++) {
-		if (s[i] == '\n') {
-			comment = false;
-			s[i] = ',';
-		} else if (s[i] == '#' || comment) {
-			comment = true;
-			s[i] = ' ';
-		}
-	}
-}
-
-/*
- * The text of /etc/malloc.conf: the target of a symbolic link, as jemalloc
- * has it, or the contents of a file, which is easier to write.  Where there
- * is neither, one system call is all that is spent on finding out: the link
- * is tried first, and EINVAL alone says that something else is there.
- */
-static bool
-conf_read_file(struct conf_source *src)
-{
-	long n;
-
-	src->what = CONF_PATH;
-	n = os_readlink(CONF_PATH, conf_file, sizeof(conf_file));
-	if (n == -EINVAL) {
-		n = os_readfile(CONF_PATH, conf_file, sizeof(conf_file));
-		if (n > 0)
-			conf_uncomment(conf_file, (size_t)n);
-	}
-	if (n <= 0)
-		return (false);
-	if ((size_t)n == sizeof(conf_file))
-		print_warn("%s: only the first %zu bytes are read", CONF_PATH,
-		    sizeof(conf_file));
-	src->text = conf_file;
-	src->len = (size_t)n;
-	return (true);
-}
-
-/*
- * MALLOC_CONF.  Not by getenv(), which programs replace, and which locks on
- * some systems.  A set-user-ID program does not listen to its caller.
- */
-static bool
-conf_read_environment(struct conf_source *src)
-{
-	static const char prefix[] = CONF_VARIABLE "=";
-	char **e;
-
-	src->what = CONF_VARIABLE;
-	if (environ == NULL || os_secure())
-		return (false);
-	for (e = environ; *e != NULL; e++)
-		if (strncmp(*e, prefix, sizeof(prefix) - 1) == 0) {
-			src->text = *e + sizeof(prefix) - 1;
-			src->len = strlen(src->text);
-			return (src->len > 0);
-		}
-	return (false);
-}
-
-static bool
-conf_read_global(struct conf_source *src)
-{
-
-	src->what = "malloc_conf";
-	src->text = malloc_conf;
-	if (src->text == NULL)
-		return (false);
-	src->len = strlen(src->text);
-	return (src->len > 0);
-}
-
-void
-conf_init(void)
-{
-	struct conf_source src[CONF_NSOURCES];
-	unsigned i, n;
-
-	conf_reset(&conf);
-	n = 0;
-	n += conf_read_global(&src[n]);
-	n += conf_read_file(&src[n]);
-	n += conf_read_environment(&src[n]);
-	for (i = 0; i < n; i++)
-		conf_apply(&src[i]);
-	if (conf.confirm_conf)
-		conf_confirm(src, n);
 }

@@ -15,6 +15,10 @@
 
 #include "dsm_defs.h"
 
+/* Whom huge pages are for; see dsm_pool.h. */
+enum conf_thp { CONF_THP_AUTO, CONF_THP_ALWAYS, CONF_THP_NEVER,
+	CONF_THP_DEFAULT };
+
 /* Constant after conf_init(). */
 struct conf {
 	bool		abort_conf;	/* a bad option aborts */
@@ -31,11 +35,12 @@ struct conf {
 	const char	*limit;		/* as limit_parse() takes it */
 	const char	*limit_hard;
 	const char	*stats_print_opts;
+	unsigned	thp;		/* enum conf_thp */
 };
 
 /* A limit is a string that limit_parse() takes. */
 enum conf_type {
-	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_STRING,
+	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_ENUM, CONF_STRING,
 	CONF_LIMIT
 };
 
@@ -47,18 +52,33 @@ struct conf_option {
 	int64_t		 max;		/* a string's longest length */
 	int64_t		 def;		/* a string's default is empty */
 	const char	*help;
+	const char *const *words;	/* an enum's, by its values */
 };
 
 DSM_HIDDEN struct conf		conf;
 DSM_HIDDEN const struct conf_option	conf_options[];
 DSM_HIDDEN const unsigned		conf_noptions;
 
-/* Read all sources once: malloc_conf, /etc/malloc.conf, MALLOC_CONF. */
+/* A piece of a text. */
+struct conf_span {
+	const char	*s;
+	size_t		 len;
+};
+
+/* Read all sources once: malloc_conf, /etc/malloc.conf, MALLOC_CONF
+ * (dsm_conf_read.c). */
 void	conf_init(void);
+void	conf_reset(struct conf *);
 const struct conf_option *conf_find(const char *name, size_t len);
 /* Is its value a string? */
 bool	conf_is_string(const struct conf_option *);
-/* The value in force: a number (false is 0), or the string. */
+/* The option whose name is nearest; NULL when none is near. */
+const struct conf_option *conf_nearest(struct conf_span name);
+/* Is this one of jemalloc's names? */
+bool	conf_is_foreign(struct conf_span name);
+/* Set an option to what a text says; NULL, or the reason why it cannot be. */
+const char *conf_set(const struct conf_option *, struct conf_span);
+/* The value in force: a number (false is 0), or the string or word. */
 int64_t	conf_number(const struct conf_option *);
 const char *conf_string(const struct conf_option *);
 bool	conf_is_default(const struct conf_option *);

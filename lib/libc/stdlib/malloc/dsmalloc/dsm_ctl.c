@@ -323,6 +323,7 @@ CTL_HANDLER(ctl_option)
 	case CONF_SIZE:
 		v->z = (size_t)conf_number(o);
 		break;
+	case CONF_ENUM:
 	case CONF_STRING:
 	case CONF_LIMIT:
 		v->s = conf_string(o);
@@ -382,6 +383,7 @@ ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
 		[CONF_UNSIGNED] = CTL_UNSIGNED,
 		[CONF_SSIZE] = CTL_SSIZE,
 		[CONF_SIZE] = CTL_SIZE,
+		[CONF_ENUM] = CTL_STRING,
 		[CONF_STRING] = CTL_STRING,
 		[CONF_LIMIT] = CTL_STRING,
 	};

@@ -39,6 +39,7 @@
 #define	os_readlink	__dsm_os_readlink
 #define	os_reserve	__dsm_os_reserve
 #define	os_secure	__dsm_os_secure
+#define	os_thp		__dsm_os_thp
 #define	os_tid		__dsm_os_tid
 #define	os_unmap	__dsm_os_unmap
 #define	os_wait		__dsm_os_wait
@@ -105,16 +106,20 @@
 #define	map_set_one	__dsm_map_set_one
 #define	map_window	__dsm_map_window
 
-/* dsm_conf.c */
+/* dsm_conf.c, dsm_conf_read.c */
 #define	conf	__dsm_conf
 #define	conf_find	__dsm_conf_find
 #define	conf_format	__dsm_conf_format
 #define	conf_init	__dsm_conf_init
 #define	conf_is_default	__dsm_conf_is_default
+#define	conf_is_foreign	__dsm_conf_is_foreign
 #define	conf_is_string	__dsm_conf_is_string
+#define	conf_nearest	__dsm_conf_nearest
 #define	conf_noptions	__dsm_conf_noptions
 #define	conf_number	__dsm_conf_number
 #define	conf_options	__dsm_conf_options
+#define	conf_reset	__dsm_conf_reset
+#define	conf_set	__dsm_conf_set
 #define	conf_string	__dsm_conf_string
 
 /* dsm_unwind.c */

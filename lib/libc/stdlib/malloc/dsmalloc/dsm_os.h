@@ -14,11 +14,10 @@
  * system calls.  Addresses and lengths are multiples of the page size, which
  * is read at run time.  Booleans answer "was it done?".
  *
- * After start-up only mmap, munmap, mremap, madvise (and process_madvise
- * where a first try showed that it works), futex, sched_yield and the clock
- * are used, so
- * that a program in a sandbox that kills goes on.  One that holds 64 MiB also
- * has files read that say what it may have (dsm_cgroup.h).
+ * After start-up only mmap, munmap, mremap, madvise, futex, sched_yield and the
+ * clock are used, so that a program in a sandbox that kills goes on.  Others
+ * only come once 64 MiB are in use: process_madvise, what os_thp() needs, and
+ * the reading of files that say what a program may have (dsm_cgroup.h).
  */
 #ifndef _DSM_OS_H_
 #define	_DSM_OS_H_
@@ -34,6 +33,8 @@ struct os_range {
 /* Most ranges of one os_purge_many() call: UIO_MAXIOV is 1024, and 64 cover
  * an arena's pass with one kilobyte of stack. */
 #define	OS_PURGE_MAX	64
+
+enum os_thp { OS_THP_UNKNOWN, OS_THP_ALL, OS_THP_ASKERS, OS_THP_NOBODY };
 
 /* Set once by os_init(); constant afterwards. */
 DSM_HIDDEN size_t	 os_page;		/* a page, 4 KiB to 64 KiB */
@@ -61,6 +62,9 @@ bool	 os_purge_forced(void *addr, size_t size);
 /* Forced purge of many, n at most OS_PURGE_MAX; returns how many leading
  * ranges were done. */
 unsigned os_purge_many(const struct os_range *r, unsigned n);
+/* To whom the system gives huge pages of 2 MiB, if this process may have any;
+ * it is asked once, by files and prctl, unless ask is false. */
+enum os_thp	os_thp(bool ask);
 /* Advice on huge pages; true when the kernel took it. */
 bool	 os_nohuge(void *addr, size_t size);
 bool	 os_huge(void *addr, size_t size);

@@ -185,6 +185,14 @@ os_purge_many(const struct os_range *r, unsigned n)
  * Superpages: nobody takes advice on them.
  */
 
+enum os_thp
+os_thp(bool ask)
+{
+
+	(void)ask;
+	return (OS_THP_ALL);
+}
+
 bool
 os_nohuge(void *addr, size_t size)
 {

@@ -18,6 +18,7 @@
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -65,6 +66,7 @@ static bool	os_is_secure;
 enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
 static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
+static uint32_t	os_thp_answer;	/* enum os_thp */
 static size_t	os_asked;	/* bytes that os_map() was asked for */
 
 #if defined(__x86_64__)
@@ -383,6 +385,58 @@ os_purge_many(const struct os_range *r, unsigned n)
 /*
  * Huge pages.
  */
+
+/* The word in brackets is the one in force: does it begin with this? */
+static bool
+os_thp_says(const char *file, const char *word)
+{
+	const char *p;
+	char buf[128];
+	size_t i;
+	long n;
+
+	n = os_readfile(file, buf, sizeof(buf) - 1);
+	buf[DSM_MAX(n, 0)] = '\0';
+	for (p = buf; *p != '[' && *p != '\0'; p++)
+		continue;
+	for (i = 0; *p != '\0' && word[i] != '\0' && p[1 + i] == word[i]; i++)
+		continue;
+	return (*p != '\0' && word[i] == '\0');
+}
+
+/* What /sys says, or nothing: there, those who ask may be given some. */
+static enum os_thp
+os_thp_system(void)
+{
+	const char *file = "/sys/kernel/mm/transparent_hugepage/"
+	    "hugepages-2048kB/enabled";
+
+	/* Since Linux 6.8 each size has its own; most look at the old one. */
+	if (!os_thp_says(file, "always") && !os_thp_says(file, "madvise") &&
+	    !os_thp_says(file, "never"))
+		file = "/sys/kernel/mm/transparent_hugepage/enabled";
+	if (os_thp_says(file, "never"))
+		return (OS_THP_NOBODY);
+	return (os_thp_says(file, "always") ? OS_THP_ALL : OS_THP_ASKERS);
+}
+
+/* A process may be excluded, since Linux 6.18 but for what it asks for: bit 1
+ * of the answer. */
+enum os_thp
+os_thp(bool ask)
+{
+	enum os_thp thp = load_rlx(&os_thp_answer);
+	long r;
+
+	if (thp != OS_THP_UNKNOWN || !ask)
+		return (thp);
+	thp = os_thp_system();
+	r = os_call(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0, 0);
+	if (!os_failed(r) && r != 0 && thp != OS_THP_NOBODY)
+		thp = (r & 2) != 0 ? OS_THP_ASKERS : OS_THP_NOBODY;
+	store_rlx(&os_thp_answer, thp);
+	return (thp);
+}
 
 bool
 os_nohuge(void *addr, size_t size)

@@ -6,12 +6,16 @@
 
 #include "dsm_base.h"
 #include "dsm_bits.h"
+#include "dsm_conf.h"
 #include "dsm_pool.h"
 
 #define	POOL_GROW_MIN	MIB(1)
 #define	POOL_GROW_MAX	MIB(64)
 /* A region of which nothing is used yet is an eighth of this. */
 #define	POOL_MARK_MIN	MIB(16)
+/* From here on 64 MiB are in use, and the system may be asked by calls that
+ * kill in a sandbox.  A pool grows by half of what it has. */
+#define	POOL_ASK_MIN	MIB(96)
 /* A block that is more than this part of the pool is often a table that is used
  * here and there only: it does not come in huge pages. */
 #define	POOL_AHEAD	8
@@ -188,7 +192,8 @@ pool_is_ahead(const struct pool *pl, size_t size)
 {
 
 	return (pl->mapped >= POOL_MARK_MIN && size > POOL_HUGE &&
-	    size > pl->mapped / POOL_AHEAD);
+	    size > pl->mapped / POOL_AHEAD && conf.thp != CONF_THP_ALWAYS &&
+	    os_thp(false) != OS_THP_ALL);
 }
 
 static bool
@@ -291,13 +296,27 @@ extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
 	return (true);
 }
 
+/* May the memory of a pool that has, or is about to have, so much be huge, and
+ * does it take advice? */
+static bool
+pool_advised(const struct pool *pl, size_t mapped)
+{
+
+	return (conf.thp != CONF_THP_DEFAULT && hooks_movable(pl->hooks) &&
+	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE &&
+	    os_thp(mapped >= POOL_ASK_MIN) != OS_THP_NOBODY);
+}
+
+/* Is a pool big enough, or are all the processes' to be huge anyway? */
 static bool
 pool_may_mark(const struct pool *pl, size_t size)
 {
 
-	return (pl->mapped >= POOL_MARK_MIN && size >= POOL_HUGE &&
-	    !pl->markless && hooks_movable(pl->hooks) &&
-	    os_page * (os_page / sizeof(uint64_t)) == POOL_HUGE);
+	if (pl->markless || size < POOL_HUGE || conf.thp == CONF_THP_NEVER ||
+	    !pool_advised(pl, pl->mapped))
+		return (false);
+	return (conf.thp == CONF_THP_ALWAYS || pl->mapped >= POOL_MARK_MIN ||
+	    os_thp(false) == OS_THP_ALL);
 }
 
 /* A mark that is known without one does no harm, one that is not does. */
@@ -335,6 +354,25 @@ pool_unmark(struct pool *pl)
 }
 
 /*
+ * Advice for what was just mapped; step: by a growth unit.  Nothing but the
+ * first unit, which is too small for a huge page, goes without: what is not
+ * marked is not to be huge, whatever the system does else, or books were
+ * wrong, and a small process was big.
+ */
+static void
+pool_advise(struct pool *pl, char *p, size_t size, bool step)
+{
+
+	if (!pool_advised(pl, pl->mapped + size)) {
+		mark_advise_against(&pl->marks);
+		pl->marks.n = 0;
+	} else if (step && pool_may_mark(pl, size))
+		pool_mark_locked(pl, p, size);
+	else if (pl->mapped != 0 || size >= POOL_HUGE)
+		(void)os_nohuge(p, size);
+}
+
+/*
  * New address space: the growth unit if the system grants it, else halves
  * of it down to the need itself (RLIMIT_AS, overcommit 2, a full machine).
  */
@@ -347,6 +385,8 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 
 	if (!step)
 		unit = ROUND_UP(size, os_page);
+	else if (conf.thp == CONF_THP_ALWAYS)
+		unit = ROUND_UP(unit, POOL_HUGE);
 	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
 	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {
 		if (unit == size)
@@ -359,8 +399,7 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 		(void)hooks_dalloc(pl->hooks, p, unit, pl->ind);
 		return (false);
 	}
-	if (step && pool_may_mark(pl, unit))
-		pool_mark_locked(pl, p, unit);
+	pool_advise(pl, p, unit, step);
 	pl->mapped += unit;
 	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
 	    ROUND_DOWN(pl->mapped / 2, POOL_HUGE)));

@@ -23,7 +23,8 @@
  * refuses, and for a block that is not to be huge just what that needs.
  *
  * Huge pages.  While a process is small its memory comes in small pages: each
- * huge one that is touched at one end is 2 MiB resident.  Once POOL_MARK_MIN
+ * huge one that is touched at one end is 2 MiB resident.  The system is told
+ * so, since it may give huge pages to all.  Once POOL_MARK_MIN
  * is mapped what the pool maps is marked, before anyone touches it: regions
  * are filled page by page, blocks mostly are, and what is ahead of the use is
  * an eighth at the most.  A block that is more than an eighth of the pool may
@@ -31,6 +32,12 @@
  * space that is not marked.  One that mremap moves on is marked, since it was
  * filled before it grew.  What shares a huge page with what is taken has
  * memory from then on, and counts as dirty.
+ *
+ * That is thp:auto.  With "always" all is marked from the first byte on, with
+ * "never" nothing is, and with "default" no advice is given, so that books are
+ * kept as if there were no huge pages.  Whether there are any at all is asked
+ * once, when that cannot kill a program in a sandbox any more: where there are
+ * not, marks are given up; where all processes get them, great blocks do too.
  *
  * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held.  Failure: NULL.

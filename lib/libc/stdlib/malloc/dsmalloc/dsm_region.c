@@ -8,6 +8,7 @@
 
 #include "dsm_base.h"
 #include "dsm_bits.h"
+#include "dsm_conf.h"
 #include "dsm_limit.h"
 #include "dsm_region.h"
 
@@ -21,7 +22,8 @@ _Static_assert(REGION_BYTES == POOL_HUGE, "a region may be a huge page");
 /* So many pages of a huge one are worth breaking it up for, which takes 140 us
  * and more and slows down who uses the rest: an eighth is what a set may hold
  * beyond its use (dsm_arena.c).  What is shed because of growth, as a request
- * waits, breaks up no more than half a millisecond's worth of them. */
+ * waits, breaks up no more than half a millisecond's worth of them; and none
+ * where all is wanted huge, since a small process has a few sparse ones. */
 #define	REGION_BREAK	(REGION_PAGES / 8)
 #define	REGION_BREAKS	4
 
@@ -112,7 +114,7 @@ region_new(struct regions *rs)
 	LOCK_ASSERT(&rs->lock);
 	if ((r = base_alloc(BASE_REGION, sizeof(*r))) == NULL)
 		return (NULL);
-	if (load_rlx(&rs->pool->mapped) == 0) {
+	if (load_rlx(&rs->pool->mapped) == 0 && conf.thp != CONF_THP_ALWAYS) {
 		size = REGION_FIRST;
 		align = os_page;
 	}
@@ -497,6 +499,19 @@ region_break(struct region *r, void *page, size_t size)
 	return (yields);
 }
 
+/* The system gives no huge pages: what was not touched has no memory. */
+static void
+region_small(struct region *r)
+{
+	uint64_t dirty[REGION_WORDS];
+	unsigned n;
+
+	r->huge = false;
+	n = region_due(r, true, dirty);
+	r->set->dirty -= r->ndirty - n;
+	r->ndirty = (uint16_t)n;
+}
+
 /* Hold the runs of one region that are due; true when there was room. */
 static bool
 region_hold_due(struct region *r, struct region_purge *rp)
@@ -550,6 +565,8 @@ regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
 	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass) {
 		if ((held - rs->dirty) << os_page_shift >= limit)
 			break;
+		if (r->huge && os_thp(false) == OS_THP_NOBODY)
+			region_small(r);
 		if (r->ndirty != 0) {
 			whole = region_hold_due(r, rp);
 			region_set_longest(r, region_find_longest(r));
@@ -623,7 +640,8 @@ regions_purge(struct regions *rs, bool everything, size_t limit)
 
 	rp.everything = everything;
 	rp.all = everything && limit == SIZE_MAX;
-	rp.breaks = limit == SIZE_MAX ? UINT32_MAX : REGION_BREAKS;
+	rp.breaks = limit == SIZE_MAX ? UINT32_MAX :
+	    conf.thp == CONF_THP_ALWAYS ? 0 : REGION_BREAKS;
 	lock_take(&rs->lock);
 	rs->pass++;
 	do {

@@ -414,7 +414,7 @@ stats_json_general(const struct print_sink *to)
 	for (o = conf_options; o < conf_options + conf_noptions; o++) {
 		print_to(to, "%s\"%s\":", o == conf_options ? "" : ",",
 		    o->name);
-		if (conf_is_string(o)) {
+		if (conf_is_string(o) || o->type == CONF_ENUM) {
 			stats_json_string(to, conf_string(o));
 			continue;
 		}

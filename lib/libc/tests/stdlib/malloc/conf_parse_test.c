@@ -98,6 +98,9 @@ ATF_TC_BODY(good, tc)
 	ATF_CHECK_STREQ("", said);
 	ATF_CHECK_STREQ("cgroup:85%", conf.limit);
 	ATF_CHECK_STREQ("3G", conf.limit_hard);
+	read_env("thp:never,thp:always");
+	ATF_CHECK_STREQ("", said);
+	ATF_CHECK_EQ(CONF_THP_ALWAYS, conf.thp);
 	read_env("stats_print_opts:gmabl");
 	ATF_CHECK_STREQ("gmabl", conf.stats_print_opts);
 }
@@ -128,6 +131,8 @@ ATF_TC_BODY(defaults, tc)
 		conf_format(o, buf, sizeof(buf));
 		if (conf_is_string(o))
 			ATF_CHECK_STREQ("", buf);
+		else if (o->type == CONF_ENUM)
+			ATF_CHECK_STREQ(o->words[o->def], buf);
 		else if (o->type == CONF_BOOL)
 			ATF_CHECK_STREQ(o->def ? "true" : "false", buf);
 		else
@@ -182,7 +187,10 @@ ATF_TC_BODY(bad_values, tc)
 		    j++) {
 			(void)snprintf(text, sizeof(text), "%s:%s", o->name,
 			    nonsense[j]);
-			if (o->type == CONF_BOOL)
+			if (o->type == CONF_ENUM)
+				complains(text, "not one of",
+				    o->words[o->max]);
+			else if (o->type == CONF_BOOL)
 				complains(text, "neither true nor false", "");
 			else if (o->type == CONF_LIMIT)
 				complains(text, "512M", "cgroup:85%");
@@ -196,7 +204,8 @@ ATF_TC_BODY(bad_values, tc)
 			    (intmax_t)o->max);
 			complains(text, "too long", range);
 		}
-		if (conf_is_string(o) || o->type == CONF_BOOL)
+		if (conf_is_string(o) || o->type == CONF_BOOL ||
+		    o->type == CONF_ENUM)
 			continue;
 		(void)snprintf(text, sizeof(text), "%s:%jd", o->name,
 		    (intmax_t)o->min - 1);
@@ -216,6 +225,9 @@ ATF_TC_BODY(bad_values, tc)
 	complains("limit:65T", "more than 64T", "");
 	complains("limit:85%", "512M", "physical:50%");
 	complains("limit_hard:cgroup:0%", "from 1% to 100%", "");
+	complains("thp:neve", "not one of", "auto, always, never, default");
+	complains("thp:defaults", "not one of", "default: ignored");
+	ATF_CHECK_EQ(CONF_THP_AUTO, conf.thp);
 }
 
 ATF_TC(bad_names);

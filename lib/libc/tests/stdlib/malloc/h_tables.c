@@ -26,6 +26,8 @@ print_option(const struct conf_option *o)
 	}
 	if (o->type == CONF_STRING || o->type == CONF_LIMIT)
 		printf("%s\n", o->name);
+	else if (o->type == CONF_ENUM)
+		printf("%s %s\n", o->name, o->words[n]);
 	else if (o->type == CONF_BOOL)
 		printf("%s %s\n", o->name, n != 0 ? "true" : "false");
 	else

@@ -4,6 +4,10 @@
  * region: runs of pages, and the bitmaps that they are found in.
  */
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
 #include "dsm_bits.h"
 #include "dsm_region.h"
 #include "unit_test_subr.h"
@@ -484,6 +488,54 @@ ATF_TC_BODY(random, tc)
 	ATF_CHECK(!fake.wrong);
 }
 
+#ifdef PR_SET_THP_DISABLE
+ATF_TC(no_huge);
+ATF_TC_HEAD(no_huge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where it turns out that there are no "
+	    "huge pages, books are put right");
+}
+ATF_TC_BODY(no_huge, tc)
+{
+	struct region *r, *s;
+	uint16_t page;
+	size_t dirt;
+	bool zeroed;
+
+	fresh_regions(&regions, &pool, &hooks_default, 0);
+	do
+		ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &r, &page,
+		    &zeroed) != NULL);
+	while (!r->huge && pool.mapped < MIB(64));
+	if (!r->huge)
+		atf_tc_skip("huge pages are not for the asking");
+	ATF_REQUIRE(os_thp(false) == OS_THP_UNKNOWN);
+	ATF_REQUIRE(r->nused == REGION_PAGES / 2);
+	ATF_CHECK_EQ(REGION_PAGES / 2, r->ndirty);
+	ATF_CHECK_EQ(REGION_PAGES / 2, regions.dirty);
+	region_free(r, page, os_page, 0);
+	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	if (prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) != 1)
+		atf_tc_skip("huge pages cannot be switched off");
+	ATF_CHECK_EQ(OS_THP_NOBODY, os_thp(true));
+	ATF_CHECK_EQ(OS_THP_NOBODY, os_thp(false));
+	ATF_CHECK_EQ(0, regions_purge(&regions, false, SIZE_MAX));
+	ATF_CHECK(!r->huge && region_valid(r));
+	ATF_CHECK_EQ(1, r->ndirty);
+	ATF_CHECK_EQ(1, regions.dirty);
+	/* And nothing is marked any more once the pool grows. */
+	ATF_REQUIRE(pool.marks.n != 0);
+	ATF_REQUIRE(pool_alloc(&pool, MIB(64), os_page, &dirt) != NULL);
+	ATF_CHECK_EQ(0, pool.marks.n);
+	ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &s, &page,
+	    &zeroed) != NULL && s == r);
+	ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &s, &page,
+	    &zeroed) != NULL && s != r);
+	ATF_CHECK(!s->huge);
+}
+#endif
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -498,6 +550,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, empty);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, random);
+#ifdef PR_SET_THP_DISABLE
+	ATF_TP_ADD_TC(tp, no_huge);
+#endif
 
 	return (atf_no_error());
 }
