@@ -345,29 +345,36 @@ large_grow(struct extent *e, size_t nsize)
 	return (true);
 }
 
-/* Move a block's pages to a larger place: page tables only.  *dirty: how much
- * of that had memory, which is dropped. */
+/*
+ * Move a block's pages to a larger place: page tables only.  *dirty: how much
+ * of that had memory, which is dropped.  The block keeps a mapping of its own,
+ * which before Linux 6.17 is all that can be moved again: it is made longer by
+ * the same call, except where what comes has memory.
+ */
 static void *
 large_move(struct extent *e, size_t nsize, size_t *dirty)
 {
 	struct large *l = e->span.owner;
 	struct pool *pl = l->regions->pool;
-	size_t gone, osize = e->span.size;
+	size_t gone, msize, osize = e->span.size;
 	bool lost, marked;
 	char *p;
 
 	if ((p = pool_alloc(pl, nsize, LARGE_ALIGN_MIN, dirty)) == NULL)
 		return (NULL);
+	msize = *dirty == 0 ? nsize : osize;
 	marked = pool_marked(pl, e->span.addr);
 	/* Before the old place is gone: then it may be another thread's. */
 	map_set_one(e->span.addr, NULL, 0);
-	if (!os_move(e->span.addr, osize, p, &lost)) {
+	if (!os_move(e->span.addr, osize, p, msize, &lost)) {
 		map_set_one(e->span.addr, e, 0);
 		/* What is not mapped is nobody's. */
-		gone = lost ? osize : 0;
+		gone = lost ? msize : 0;
 		pool_forget(pl, p, gone);
-		pool_free(pl, p + gone, nsize - gone,
-		    DSM_MIN(*dirty, nsize - gone), load_rlx(&decay_clock));
+		if (gone != nsize)
+			pool_free(pl, p + gone, nsize - gone,
+			    DSM_MIN(*dirty, nsize - gone),
+			    load_rlx(&decay_clock));
 		return (NULL);
 	}
 	pool_forget(pl, e->span.addr, osize);

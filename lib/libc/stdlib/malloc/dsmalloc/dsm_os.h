@@ -47,9 +47,10 @@ void	*os_map(size_t size, size_t align);
 /* The same exactly at addr, never over another mapping; false when taken. */
 bool	 os_map_at(void *addr, size_t size);
 void	 os_unmap(void *addr, size_t size);
-/* Move a whole mapping's pages to dst (mapped, overwritten); the old range is
- * gone on success.  *lost: it failed, and dst is no longer mapped. */
-bool	 os_move(void *addr, size_t size, void *dst, bool *lost);
+/* Move a mapping's pages to the dsize bytes at dst (mapped, overwritten), at
+ * least as many; what is more is fresh.  The old range is gone on success.
+ * *lost: it failed, and dst is no longer mapped. */
+bool	 os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost);
 /* Address space that reads as zero and has neither memory nor a claim to it;
  * os_commit() makes it writable, if it fails it stays as it is. */
 void	*os_reserve(size_t size);

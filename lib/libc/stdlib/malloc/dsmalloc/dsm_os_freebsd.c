@@ -119,12 +119,13 @@ os_unmap(void *addr, size_t size)
 }
 
 bool
-os_move(void *addr, size_t size, void *dst, bool *lost)
+os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 {
 
 	(void)addr;
 	(void)size;
 	(void)dst;
+	(void)dsize;
 	*lost = false;
 	return (false);
 }

@@ -237,11 +237,11 @@ os_unmap(void *addr, size_t size)
 }
 
 bool
-os_move(void *addr, size_t size, void *dst, bool *lost)
+os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 {
 	long error, r;
 
-	r = os_call(SYS_mremap, (long)addr, (long)size, (long)size,
+	r = os_call(SYS_mremap, (long)addr, (long)size, (long)dsize,
 	    MREMAP_MAYMOVE | MREMAP_FIXED, (long)dst, 0);
 	*lost = false;
 	if (!os_failed(r))
@@ -249,7 +249,7 @@ os_move(void *addr, size_t size, void *dst, bool *lost)
 	/* A failed move may already have unmapped its destination; mapping
 	 * that again may fail for the same reason, or because another thread
 	 * was faster.  With EFAULT, old pages in several mappings, it has. */
-	error = os_try_map_at(dst, size);
+	error = os_try_map_at(dst, dsize);
 	*lost = error != 0 && (error != EEXIST || r == -EFAULT);
 	return (false);
 }
