@@ -4,14 +4,19 @@
 
 SMALL_KIB=256		# what huge pages may cost a small program
 
-check_small() {
-	local n=5 p
-	for p in rss words; do
-		gcc -O2 -fno-builtin -o "$scratch/$p" "$src/$p.c" ||
-		    die "cannot build $p.c" 125
+check() {
+	local limit=300 p q status=0
+	for p in "$src/rss" "$src/words" "$top/tools/bench.d/blocks"; do
+		gcc -O2 -fno-builtin -pthread -o "$scratch/${p##*/}" "$p.c" \
+		    -lm || die "cannot build $p.c" 125
 	done
-	put=("$src/small" "$scratch/rss" "$scratch/words" /bin/true)
-	machine_run /bin/busybox sh "$src/small" "$scratch/rss" $n "$library" \
-	    $SMALL_KIB /bin/true "$scratch/words 500" "$scratch/words 20000" \
-	    "$scratch/words 80000"
+	p=$scratch q=$src
+	put=("$q/small" "$p/rss" "$p/words" /bin/true)
+	(machine_run /bin/busybox sh "$q/small" "$p/rss" 5 "$library" \
+	    $SMALL_KIB /bin/true "$p/words 500" "$p/words 20000" \
+	    "$p/words 80000") || status=1
+	put=("$q/blocks" "$p/blocks")
+	(machine_run /bin/busybox sh "$q/blocks" "$p/blocks" "$library") ||
+	    status=1
+	return $status
 }

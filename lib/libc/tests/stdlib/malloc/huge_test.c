@@ -232,6 +232,48 @@ ATF_TC_BODY(grown, tc)
 	free(p);
 }
 
+/* A cache of blocks that are replaced at random, most of which go then. */
+ATF_TC_WITHOUT_HEAD(cache);
+ATF_TC_BODY(cache, tc)
+{
+	const size_t n = 256 * MB / 65536, size = 65536;
+	long before, full, hfull;
+	uint64_t r = 1;
+	size_t i, j, left = 0;
+
+	require_madvise();
+	before = resident();
+	for (i = 0; i < n + n / 2; i++) {
+		r = r * UINT64_C(6364136223846793005) + 1442695040888963407;
+		j = i < n ? i : (r >> 33) % n;
+		free(blocks[j]);
+		blocks[j] = malloc(size);
+		ATF_REQUIRE(blocks[j] != NULL);
+		paint(blocks[j], size, (unsigned)j);
+	}
+	full = resident() - before;
+	if ((hfull = huge()) == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_MSG(hfull > full / 100 * 85, "%ld of %ld KiB are huge", hfull,
+	    full);
+	for (i = 0; i < n; i++) {
+		r = r * UINT64_C(6364136223846793005) + 1442695040888963407;
+		if ((r >> 33) % 10 != 0) {
+			free(blocks[i]);
+			blocks[i] = NULL;
+		} else
+			left += size >> 10;
+	}
+	purge();
+	ATF_CHECK_MSG(resident() - before < (long)left + full / 20,
+	    "%ld of %ld KiB are left, %zu used", resident() - before, full,
+	    left);
+	for (i = 0; i < n; i++)
+		if (blocks[i] != NULL)
+			ATF_REQUIRE_EQ(size, painted(blocks[i], size,
+			    (unsigned)i));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -240,5 +282,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, broken);
 	ATF_TP_ADD_TC(tp, blocks);
 	ATF_TP_ADD_TC(tp, grown);
+	ATF_TP_ADD_TC(tp, cache);
 	return (atf_no_error());
 }
