@@ -34,8 +34,9 @@ static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 /* Shedding goes below that by this much, lest it be called at each step. */
 #define	SET_MARGIN(peak)	((peak) / 32)
 /* Where not enough could be shed all regions were looked at in vain: so many
- * times SET_FRESH pass before the next try; and half as many after any look,
- * which takes longer the more arenas there are. */
+ * times SET_FRESH pass before the next try; and one after any look at 32 MiB or
+ * more, where half a one makes no difference and many arenas make a look dear.
+ */
 #define	SET_PAUSE(peak)	((peak) / 64 / SET_FRESH)
 /*
  * A program that needs the pages after all faults them in again, at some
@@ -360,7 +361,7 @@ set_grown_slow(struct set *s)
 	peak = set_out(s);
 	peak = DSM_MAX(load_rlx(&s->peak), peak);
 	store_rlx(&s->peak, peak);
-	store_rlx(&s->pause, SET_PAUSE(peak) / 2);
+	store_rlx(&s->pause, DSM_MIN(SET_PAUSE(peak), (size_t)1));
 	allowed = SET_ALLOWED(peak) + load_rlx(&s->grown.bytes);
 	dirty = set_pages(s, &active);
 	if (active + dirty <= allowed)
