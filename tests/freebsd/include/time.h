@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#define	CLOCK_MONOTONIC	4
 #define	CLOCK_MONOTONIC_FAST 12
 
 struct timespec {

@@ -185,17 +185,44 @@ arena_out(const struct arena *a)
 	return (bytes);
 }
 
-size_t
-arena_purge_slabs(struct arena *a, size_t limit, uint64_t now)
+static bool
+arena_has_slack(const struct arena *a, unsigned class)
 {
-	size_t bytes = 0;
+
+	return (load_acq(&a->bins[class].regions) != NULL &&
+	    bin_slack(&a->bins[class]) >= ARENA_SLACK);
+}
+
+bool
+arena_purge_bin(struct arena *a, unsigned class, struct budget *b,
+    uint64_t now)
+{
+
+	if (!arena_has_slack(a, class))
+		return (true);
+	if (budget_left(b))
+		(void)bin_purge(&a->bins[class], b, now);
+	return (!b->more);
+}
+
+void
+arena_purge_slabs(struct arena *a, struct budget *b, uint64_t now)
+{
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES && bytes < limit; c++)
-		if (load_acq(&a->bins[c].regions) != NULL &&
-		    bin_slack(&a->bins[c]) >= ARENA_SLACK)
-			bytes += bin_purge(&a->bins[c], limit - bytes, now);
-	return (bytes);
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (!arena_purge_bin(a, c, b, now))
+			break;
+}
+
+void
+arena_spare(struct arena *a, uint64_t now)
+{
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (arena_has_slack(a, c))
+			bin_spare(&a->bins[c], now);
 }
 
 /* The child has one thread, the caller, and no lock is held. */

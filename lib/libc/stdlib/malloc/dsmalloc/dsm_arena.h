@@ -74,9 +74,13 @@ void	 arena_collect(struct arena *, uint64_t now);
 /* Bytes of pages in slabs and blocks; bytes handed out, about. */
 size_t	 arena_active(const struct arena *);
 size_t	 arena_out(const struct arena *);
-/* Give back free slabs and free pages of sparse ones, where there may be
- * some, until they are "limit" bytes or somewhat more; how many bytes. */
-size_t	 arena_purge_slabs(struct arena *, size_t limit, uint64_t now);
+/* Close the spare slabs of bins with much that is free. */
+void	 arena_spare(struct arena *, uint64_t now);
+/* Give back free pages of sparse slabs of one class, or of all, where there
+ * may be some; false: the budget's time is over. */
+bool	 arena_purge_bin(struct arena *, unsigned class, struct budget *,
+	    uint64_t now);
+void	 arena_purge_slabs(struct arena *, struct budget *, uint64_t now);
 void	 arena_stats_add(struct arena *, struct stats_arena *);
 
 /* The tag of a class: its entry's offset in a cache (dsm_cache.h). */

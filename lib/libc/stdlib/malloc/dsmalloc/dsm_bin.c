@@ -406,17 +406,20 @@ bin_slack(const struct bin *b)
 	return (bytes > out ? bytes - out : 0);
 }
 
-/* Slabs of one round of purging: each gives a range or more. */
+/* Slabs of one round of purging: each gives a range or more, and all no more
+ * than a batch. */
 #define	BIN_ROUND	16
+#define	BIN_SLABS(b)							\
+	DSM_MAX(BUDGET_BATCH / slab_geom[(b)->class].bytes, 1u)
 
-/* Close the kept empty slabs, and let a sparse current one be like others. */
-static void
+void
 bin_spare(struct bin *b, uint64_t now)
 {
-	struct slab *next, *s = b->current;
+	struct slab *next, *s;
 
-	LOCK_ASSERT(&b->lock);
+	lock_take(&b->lock);
 	bin_drain(b, now);
+	s = b->current;
 	if (s != NULL && slab_nfree(s) > s->nslots / 2) {
 		b->current = NULL;
 		(void)bin_relist(b, s, now);
@@ -429,6 +432,7 @@ bin_spare(struct bin *b, uint64_t now)
 			bin_close(b, s, now);
 		}
 	}
+	bin_unlock(b, now);
 }
 
 /* Take sparse slabs that have not been purged off their lists, where they
@@ -449,30 +453,47 @@ bin_sparse(struct bin *b, struct slab **v, unsigned max)
 	return (n);
 }
 
-/* Purge the free pages of slabs that nothing is filled from. */
-static size_t
-bin_purge_slabs(struct bin *b, struct slab **v, unsigned n)
+/* Ranges of free pages that wait to be purged together. */
+struct bin_ranges {
+	unsigned	 n;
+	struct os_range	 r[OS_PURGE_MAX];
+};
+
+static void
+bin_give(struct bin *b, struct bin_ranges *br, struct budget *bu)
 {
 	struct pool *pl = b->regions->pool;
-	struct os_range r[OS_PURGE_MAX];
-	unsigned at, i, j, nr;
-	size_t bytes = 0;
+	unsigned done, i;
+
+	if (br->n == 0)
+		return;
+	done = hooks_purge(pl->hooks, br->r, br->n, pl->ind, UINT64_MAX);
+	for (i = 0; i < done; i++)
+		bu->bytes += br->r[i].len;
+	br->n = 0;
+}
+
+/* The free pages of slabs that nothing is filled from. */
+static void
+bin_purge_slabs(struct bin *b, struct slab **v, unsigned n, struct budget *bu)
+{
+	struct bin_ranges br = { .n = 0 };
+	struct os_range r;
+	unsigned at, i;
+	bool first;
 
 	for (i = 0; i < n; i++) {
-		at = 0;
-		do {
-			for (nr = 0; nr < NITEMS(r) &&
-			    slab_free_pages(v[i], &at, &r[nr]); nr++)
-				continue;
-			if (nr == 0 || !region_break(v[i]->span.region,
-			    r[0].addr, r[0].len))
+		first = true;
+		for (at = 0; slab_free_pages(v[i], &at, &r); first = false) {
+			if (first && !region_break(v[i]->span.region, r.addr,
+			    r.len))
 				break;
-			nr = hooks_purge(pl->hooks, r, nr, pl->ind);
-			for (j = 0; j < nr; j++)
-				bytes += r[j].len;
-		} while (nr == NITEMS(r));
+			br.r[br.n++] = r;
+			if (br.n == NITEMS(br.r))
+				bin_give(b, &br, bu);
+		}
 	}
-	return (bytes);
+	bin_give(b, &br, bu);
 }
 
 static void
@@ -485,27 +506,24 @@ bin_purged(struct bin *b, struct slab *s)
 }
 
 size_t
-bin_purge(struct bin *b, size_t limit, uint64_t now)
+bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 {
 	struct slab *v[BIN_ROUND];
-	size_t bytes = 0;
+	size_t bytes = bu->bytes;
 	unsigned i, n;
 
-	lock_take(&b->lock);
-	bin_spare(b, now);
-	bin_unlock(b, now);
 	do {
 		lock_take(&b->lock);
-		n = bin_sparse(b, v, NITEMS(v));
+		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
 		lock_drop(&b->lock);
-		bytes += bin_purge_slabs(b, v, n);
+		bin_purge_slabs(b, v, n, bu);
 		lock_take(&b->lock);
 		for (i = 0; i < n; i++)
 			if (bin_relist(b, v[i], now))
 				bin_purged(b, v[i]);
 		bin_unlock(b, now);
-	} while (n == NITEMS(v) && bytes < limit);
-	return (bytes);
+	} while (n != 0 && budget_left(bu));
+	return (bu->bytes - bytes);
 }
 
 void

@@ -17,7 +17,7 @@
  * Slots of a slab of this bin that a thread of another arena frees go
  * through the slab's remote bitmap (dsm_slab.h) and the bin's inbox, a
  * lock-free stack of slabs.  The inbox is collected before a new slab is
- * opened, by every decay pass, and by the pusher itself when BIN_PENDING
+ * opened, by every decay round, and by the pusher itself when BIN_PENDING
  * bytes wait or the arena has no thread left: it tries the lock, and if that
  * is taken leaves the mark "again" and tries once more; the holder looks at
  * the mark after it has unlocked (tests/spin/handover.pml).
@@ -94,9 +94,12 @@ void	 bin_collect(struct bin *, uint64_t now);
 /* Bytes of slots handed out, and of the rest of the bin's slabs, about. */
 size_t	 bin_out(const struct bin *);
 size_t	 bin_slack(const struct bin *);
-/* Close empty slabs, give back free pages of those that are a quarter empty
- * or more, until they are "limit" bytes or somewhat more; how many bytes. */
-size_t	 bin_purge(struct bin *, size_t limit, uint64_t now);
+/* The same, close the kept empty slabs, and let a sparse current one be like
+ * others. */
+void	 bin_spare(struct bin *, uint64_t now);
+/* Give back free pages of slabs that are a quarter empty or more, as the budget
+ * allows; how many bytes. */
+size_t	 bin_purge(struct bin *, struct budget *, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);
 /* Add this bin's figures; how many of its slots are out. */

@@ -16,6 +16,8 @@ decay_init(struct decay *d, int64_t ms)
 
 	d->ms = ms;
 	d->next = DECAY_NEVER;
+	d->start = 0;
+	d->visited = 0;
 	d->busy = 0;
 }
 
@@ -47,18 +49,52 @@ decay_scan(void)
 	__atomic_store_n(&decay_deadline, DECAY_NEVER, __ATOMIC_SEQ_CST);
 }
 
+uint64_t
+decay_round(const struct decay *d)
+{
+
+	return ((uint64_t)load_rlx(&d->ms) / DECAY_ROUNDS);
+}
+
+static uint64_t
+decay_step(const struct decay *d)
+{
+
+	return (load_rlx(&d->ms) == 0 ? 0 :
+	    DSM_MAX(decay_round(d) / DECAY_STEPS, 1u));
+}
+
+/* Nobody has armed it earlier. */
+static void
+decay_due(struct decay *d, uint64_t when)
+{
+	uint64_t was = load_rlx(&d->next);
+
+	while (when < was && !__atomic_compare_exchange_n(&d->next, &was,
+	    when, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	decay_lower(when);
+}
+
+/* The time since the last visit, without that when there was nothing to do. */
+static void
+decay_begin_round(struct decay *d, uint64_t now)
+{
+	uint64_t none = 0;
+
+	if (load_rlx(&d->start) == 0 && __atomic_compare_exchange_n(&d->start,
+	    &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		store_rlx(&d->visited, now);
+}
+
 void
 decay_arm(struct decay *d, uint64_t now)
 {
-	int64_t ms = load_rlx(&d->ms);
-	uint64_t none = DECAY_NEVER, when;
 
-	if (ms < 0 || load_rlx(&d->next) != DECAY_NEVER)
+	if (load_rlx(&d->ms) < 0 || load_rlx(&d->next) != DECAY_NEVER)
 		return;
-	when = now + (uint64_t)ms / DECAY_PASSES;
-	if (__atomic_compare_exchange_n(&d->next, &none, when, false,
-	    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		decay_lower(when);
+	decay_begin_round(d, now);
+	decay_due(d, now + decay_step(d));
 }
 
 void
@@ -66,36 +102,72 @@ decay_set(struct decay *d, int64_t ms, uint64_t now)
 {
 
 	store_rlx(&d->ms, ms);
+	store_rlx(&d->start, 0);
 	__atomic_store_n(&d->next, DECAY_NEVER, __ATOMIC_SEQ_CST);
 	decay_arm(d, now);
 }
 
-uint64_t
-decay_before(const struct decay *d, uint64_t now)
+bool
+decay_enter(struct decay *d, uint64_t now)
 {
-	int64_t ms = load_rlx(&d->ms);
 
-	if (ms <= 0)
-		return (ms == 0 ? DECAY_NEVER : 0);
-	return (now - DSM_MIN(now, (uint64_t)ms / DECAY_PASSES));
+	if (load_rlx(&d->ms) < 0 || __atomic_exchange_n(&d->busy, 1,
+	    __ATOMIC_ACQUIRE) != 0)
+		return (false);
+	__atomic_store_n(&d->next, DECAY_NEVER, __ATOMIC_SEQ_CST);
+	decay_begin_round(d, now);
+	return (true);
 }
 
 bool
 decay_begin(struct decay *d, uint64_t now)
 {
 
-	if (load_rlx(&d->next) > now || __atomic_exchange_n(&d->busy, 1,
-	    __ATOMIC_ACQUIRE) != 0)
-		return (false);
-	__atomic_store_n(&d->next, DECAY_NEVER, __ATOMIC_SEQ_CST);
-	return (true);
+	return (load_rlx(&d->next) <= now && decay_enter(d, now));
 }
 
 void
-decay_end(struct decay *d, bool dirty, uint64_t now)
+decay_end(struct decay *d, bool dirty, bool more, uint64_t now)
 {
 
+	store_rlx(&d->visited, now);
+	if (!dirty)
+		store_rlx(&d->start, 0);
 	store_rel(&d->busy, 0);
-	if (dirty)
-		decay_arm(d, now);
+	if (dirty && load_rlx(&d->ms) >= 0)
+		decay_due(d, now + (more ? DECAY_SOON : decay_step(d)));
+}
+
+unsigned
+decay_part(const struct decay *d, uint64_t now)
+{
+	uint64_t round = decay_round(d), start = load_rlx(&d->start);
+
+	if (now < start)
+		return (0);
+	if (now - start >= round)
+		return (DECAY_PARTS);
+	return ((unsigned)((now - start) * DECAY_PARTS / round));
+}
+
+/* At its time, however late the last one ended, lest the lateness adds up. */
+void
+decay_turn(struct decay *d, uint64_t now)
+{
+	uint64_t round = decay_round(d), start = load_rlx(&d->start);
+
+	store_rlx(&d->start, now - start < 2 * round ? start + round : now);
+}
+
+struct budget
+decay_budget(const struct decay *d, uint64_t now)
+{
+	uint64_t since = now - DSM_MIN(now, load_rlx(&d->visited));
+	struct budget b = BUDGET_ALL;
+
+	/* One batch at the least, whatever time it takes to come to that. */
+	b.least = 1;
+	b.until = os_time_ns() + DSM_MAX(since * (1000000 / 500),
+	    (uint64_t)DECAY_VISIT_NS);
+	return (b);
 }

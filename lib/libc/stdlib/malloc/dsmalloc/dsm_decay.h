@@ -8,10 +8,18 @@
  * decay: the books of what is owed to the system and when.
  *
  * Theory of operation.  Every holder of dirty pages (a set of arenas) has a
- * struct decay: its time, and when its next pass is due.  A pass purges
- * what was dirty already at the pass before; with DECAY_PASSES passes per
- * decay time a page goes back after between half and all of that time.  A
- * holder that owes nothing has no deadline.
+ * struct decay: its time, and when it is to be visited next.  A round takes
+ * half of the decay time, and comes by everything once, in the same order
+ * each time: what it finds dirty that was dirty at the round before goes
+ * back.  So a page that nobody uses goes between half of the time and all of
+ * it after it was freed, and what was freed at once goes evenly over the
+ * second half.  A round is made in DECAY_STEPS visits; each brings it as far
+ * as the time has come, however late it is itself.  A holder that owes nothing
+ * has no round and no deadline.
+ *
+ * No visit is long: it has DECAY_VISIT_NS, or a 500th of the time since the
+ * one before where that is more, so that a program of one malloc a second
+ * keeps up too.  What it leaves over is for the next, DECAY_SOON later.
  *
  * One global word, decay_deadline, is the earliest of all deadlines.  The
  * ticks of any thread (dsm_cache.h) compare the coarse clock with it, so what
@@ -22,15 +30,22 @@
 #ifndef _DSM_DECAY_H_
 #define	_DSM_DECAY_H_
 
+#include "dsm_budget.h"
 #include "dsm_defs.h"
 
 #define	DECAY_NEVER	UINT64_MAX
-#define	DECAY_PASSES	2
+#define	DECAY_ROUNDS	2		/* in a decay time */
+#define	DECAY_STEPS	32		/* in a round */
+#define	DECAY_PARTS	1024		/* a round, as decay_part() has it */
+#define	DECAY_SOON	1		/* ms */
+#define	DECAY_VISIT_NS	100000
 
 struct decay {
 	int64_t		ms;		/* atomic; -1 never, 0 at once */
 	uint64_t	next;		/* atomic; DECAY_NEVER: not armed */
-	uint32_t	busy;		/* atomic; a pass is running */
+	uint64_t	start;		/* atomic; of the round; 0: none */
+	uint64_t	visited;	/* atomic; when last */
+	uint32_t	busy;		/* atomic; a visit is on */
 };
 
 DSM_HIDDEN uint64_t	decay_clock;		/* ms, as last read by anyone */
@@ -39,15 +54,24 @@ DSM_HIDDEN uint64_t	decay_deadline;
 void	 decay_init(struct decay *, int64_t ms);
 /* Read the clock, in milliseconds, and remember it in decay_clock. */
 uint64_t decay_now(void);
-/* There is something dirty: see that a pass is due some time. */
+/* There is something dirty: see that a round begins, if none is on. */
 void	 decay_arm(struct decay *, uint64_t now);
 /* A new time; what is dirty already is looked at within it. */
 void	 decay_set(struct decay *, int64_t ms, uint64_t now);
-/* A pass purges what became dirty before this; 0: nothing, it never decays. */
-uint64_t decay_before(const struct decay *, uint64_t now);
-/* Start a pass if it is due; the caller runs it and calls decay_end. */
+/* Start a visit if it is due; who does calls decay_end. */
 bool	 decay_begin(struct decay *, uint64_t now);
-void	 decay_end(struct decay *, bool dirty, uint64_t now);
+/* The same whether it is due or not: false when another's is on. */
+bool	 decay_enter(struct decay *, uint64_t now);
+/* dirty: something is owed still; more: also by this visit. */
+void	 decay_end(struct decay *, bool dirty, bool more, uint64_t now);
+/* In a visit.  How far the round should be, of DECAY_PARTS. */
+unsigned decay_part(const struct decay *, uint64_t now);
+/* This round is done, the next begins. */
+void	 decay_turn(struct decay *, uint64_t now);
+/* The length of a round, ms. */
+uint64_t decay_round(const struct decay *);
+/* What this visit may purge. */
+struct budget decay_budget(const struct decay *, uint64_t now);
 /* The global word: taken before a scan, lowered by its finds. */
 void	 decay_scan(void);
 void	 decay_lower(uint64_t when);

@@ -160,16 +160,18 @@ hooks_dalloc(struct hooks *h, void *p, size_t size, unsigned ind)
 
 unsigned
 hooks_purge(struct hooks *h, const struct os_range *r, unsigned n,
-    unsigned ind)
+    unsigned ind, uint64_t until)
 {
 	unsigned i;
 
 	if (h == &hooks_default)
-		return (os_purge_many(r, n));
-	for (i = 0; i < n; i++)
-		if (h->purge_forced == NULL || h->purge_forced(h, r[i].addr,
-		    r[i].len, 0, r[i].len, ind))
+		return (os_purge_many(r, n, until));
+	for (i = 0; i < n && h->purge_forced != NULL; i++) {
+		if (until != UINT64_MAX && os_time_ns() >= until)
 			break;
+		if (h->purge_forced(h, r[i].addr, r[i].len, 0, r[i].len, ind))
+			break;
+	}
 	return (i);
 }
 

@@ -46,9 +46,10 @@ DSM_HIDDEN struct hooks hooks_default;
 
 void	*hooks_alloc(struct hooks *, size_t size, size_t align, unsigned ind);
 bool	 hooks_dalloc(struct hooks *, void *, size_t size, unsigned ind);
-/* Purge, zero on next touch: how many of the leading ranges were done. */
+/* Purge, zero on next touch: how many of the leading ranges were done.  None
+ * is begun after "until" (os_time_ns()). */
 unsigned hooks_purge(struct hooks *, const struct os_range *, unsigned n,
-	    unsigned ind);
+	    unsigned ind, uint64_t until);
 bool	 hooks_merge(struct hooks *, void *a, size_t alen, void *b,
 	    size_t blen, unsigned ind);
 bool	 hooks_split(struct hooks *, void *a, size_t alen, size_t blen,

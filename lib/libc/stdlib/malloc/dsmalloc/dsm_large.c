@@ -191,7 +191,7 @@ large_zero(struct extent *e)
 	struct os_range r = { e->span.addr, e->span.size };
 
 	return (e->span.region == NULL &&
-	    hooks_purge(pl->hooks, &r, 1, pl->ind) == 1);
+	    hooks_purge(pl->hooks, &r, 1, pl->ind, UINT64_MAX) == 1);
 }
 
 /* The pages go back to where they came from. */
@@ -255,6 +255,9 @@ large_drain(struct large *l, uint64_t before, uint64_t now)
 			return (any);
 		any = true;
 		/* Its pages have been dirty since it was freed. */
+		if (e->span.region != NULL && e->stamp < before &&
+		    before != UINT64_MAX)
+			region_age(e->span.region, e->span.page, e->span.size);
 		large_release(e, e->span.region == NULL ? e->stamp : now);
 	}
 }

@@ -15,8 +15,8 @@
  * Freed blocks first go to the arena's stock, the last few, from which the
  * next request of nearly their size is served with its pages warm, its
  * descriptor made and its map word written.  The stock is bounded in number
- * and bytes, oldest out first, and the decay pass empties what has lain in
- * it since the pass before.
+ * and bytes, oldest out first, and decay takes out what has lain in it for a
+ * round, which then counts as dirty for that long.
  *
  * Locks: the arena's large lock for stock and counters; region, pool, map
  * and base are taken without it.

@@ -41,6 +41,7 @@
 #define	os_secure	__dsm_os_secure
 #define	os_thp		__dsm_os_thp
 #define	os_tid		__dsm_os_tid
+#define	os_time_ns	__dsm_os_time_ns
 #define	os_unmap	__dsm_os_unmap
 #define	os_wait		__dsm_os_wait
 #define	os_wake		__dsm_os_wake
@@ -141,6 +142,9 @@
 #define	mark_find	__dsm_mark_find
 
 /* dsm_pool.c */
+#define	extent_cut	__dsm_extent_cut
+#define	extent_insert	__dsm_extent_insert
+#define	extent_remove	__dsm_extent_remove
 #define	pool_alloc	__dsm_pool_alloc
 #define	pool_extend	__dsm_pool_extend
 #define	pool_forget	__dsm_pool_forget
@@ -148,17 +152,22 @@
 #define	pool_init	__dsm_pool_init
 #define	pool_mark	__dsm_pool_mark
 #define	pool_marked	__dsm_pool_marked
-#define	pool_purge	__dsm_pool_purge
 #define	pool_trim	__dsm_pool_trim
 #define	pool_unmark	__dsm_pool_unmark
 
+/* dsm_purge.c */
+#define	pool_owed	__dsm_pool_owed
+#define	pool_purge	__dsm_pool_purge
+
 /* dsm_region.c */
+#define	region_age	__dsm_region_age
 #define	region_alloc	__dsm_region_alloc
 #define	region_break	__dsm_region_break
 #define	region_extend	__dsm_region_extend
 #define	region_free	__dsm_region_free
 #define	region_valid	__dsm_region_valid
 #define	regions_init	__dsm_regions_init
+#define	regions_pass	__dsm_regions_pass
 #define	regions_purge	__dsm_regions_purge
 
 /* dsm_slab.c */
@@ -176,16 +185,20 @@
 
 /* dsm_decay.c */
 #define	decay_arm	__dsm_decay_arm
-#define	decay_before	__dsm_decay_before
 #define	decay_begin	__dsm_decay_begin
+#define	decay_budget	__dsm_decay_budget
 #define	decay_clock	__dsm_decay_clock
 #define	decay_deadline	__dsm_decay_deadline
 #define	decay_end	__dsm_decay_end
+#define	decay_enter	__dsm_decay_enter
 #define	decay_init	__dsm_decay_init
 #define	decay_lower	__dsm_decay_lower
 #define	decay_now	__dsm_decay_now
+#define	decay_part	__dsm_decay_part
+#define	decay_round	__dsm_decay_round
 #define	decay_scan	__dsm_decay_scan
 #define	decay_set	__dsm_decay_set
+#define	decay_turn	__dsm_decay_turn
 
 /* dsm_bin.c */
 #define	bin_collect	__dsm_bin_collect
@@ -196,6 +209,7 @@
 #define	bin_requests	__dsm_bin_requests
 #define	bin_out	__dsm_bin_out
 #define	bin_slack	__dsm_bin_slack
+#define	bin_spare	__dsm_bin_spare
 #define	bin_stats	__dsm_bin_stats
 #define	bin_valid	__dsm_bin_valid
 
@@ -218,7 +232,9 @@
 #define	arena_get	__dsm_arena_get
 #define	arena_new	__dsm_arena_new
 #define	arena_out	__dsm_arena_out
+#define	arena_purge_bin	__dsm_arena_purge_bin
 #define	arena_purge_slabs __dsm_arena_purge_slabs
+#define	arena_spare	__dsm_arena_spare
 #define	arena_stats_add	__dsm_arena_stats_add
 #define	arena_unbind	__dsm_arena_unbind
 #define	arena_zero	__dsm_arena_zero

@@ -60,9 +60,9 @@ bool	 os_decommit(void *addr, size_t size);
 bool	 os_purge_lazy(void *addr, size_t size);
 /* The pages are gone now and read as zero: true only when that is certain. */
 bool	 os_purge_forced(void *addr, size_t size);
-/* Forced purge of many, n at most OS_PURGE_MAX; returns how many leading
- * ranges were done. */
-unsigned os_purge_many(const struct os_range *r, unsigned n);
+/* Forced purge of many, n at most OS_PURGE_MAX, none begun after the time
+ * "until"; returns how many leading ranges were done. */
+unsigned os_purge_many(const struct os_range *r, unsigned n, uint64_t until);
 /* To whom the system gives huge pages of 2 MiB, if this process may have any;
  * it is asked once, by files and prctl, unless ask is false. */
 enum os_thp	os_thp(bool ask);
@@ -77,6 +77,7 @@ uint64_t os_address_limit(void);	/* RLIMIT_AS; UINT64_MAX = none */
 unsigned os_cpus(void);			/* usable by this process, >= 1 */
 size_t	 os_memory(void);		/* of the machine; 0: not known */
 uint64_t os_clock_ns(void);		/* coarse and monotonic */
+uint64_t os_time_ns(void);		/* fine, to measure what takes 100 us */
 bool	 os_secure(void);		/* set-user-ID: environment ignored */
 
 /* Sleep while *w == v (may return early); wake up to n sleepers. */

@@ -171,11 +171,13 @@ os_purge_forced(void *addr, size_t size)
 }
 
 unsigned
-os_purge_many(const struct os_range *r, unsigned n)
+os_purge_many(const struct os_range *r, unsigned n, uint64_t until)
 {
 	unsigned done;
 
 	for (done = 0; done < n; done++) {
+		if (until != UINT64_MAX && os_time_ns() >= until)
+			break;
 		if (!os_purge_forced(r[done].addr, r[done].len))
 			break;
 	}
@@ -255,13 +257,27 @@ os_memory(void)
 	return (bytes);
 }
 
-uint64_t
-os_clock_ns(void)
+static uint64_t
+os_gettime(int clock)
 {
 	struct timespec ts = { 0, 0 };
 
-	(void)os_call3(SYS_clock_gettime, CLOCK_MONOTONIC_FAST, (long)&ts, 0);
+	(void)os_call3(SYS_clock_gettime, clock, (long)&ts, 0);
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+}
+
+uint64_t
+os_clock_ns(void)
+{
+
+	return (os_gettime(CLOCK_MONOTONIC_FAST));
+}
+
+uint64_t
+os_time_ns(void)
+{
+
+	return (os_gettime(CLOCK_MONOTONIC));
 }
 
 bool

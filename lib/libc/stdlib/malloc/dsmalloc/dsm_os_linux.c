@@ -368,17 +368,36 @@ os_purge_vector(const struct os_range *r, unsigned n)
 	return (1);
 }
 
-unsigned
-os_purge_many(const struct os_range *r, unsigned n)
+/* The leading ranges that lie one behind the other. */
+static unsigned
+os_adjacent(const struct os_range *r, unsigned n, size_t *len)
 {
-	unsigned done;
+	unsigned i;
+
+	*len = r[0].len;
+	for (i = 1; i < n && (char *)r[i].addr == (char *)r[0].addr + *len;
+	    i++)
+		*len += r[i].len;
+	return (i);
+}
+
+unsigned
+os_purge_many(const struct os_range *r, unsigned n, uint64_t until)
+{
+	unsigned done, more;
+	size_t len;
 
 	done = 0;
 	if (n >= OS_VECTOR_MIN && load_rlx(&os_asked) >= OS_VECTOR_BYTES &&
 	    os_dontneed_zeroes() && load_rlx(&os_vector) != OS_NO)
 		done = os_purge_vector(r, n);
-	while (done < n && os_purge_forced(r[done].addr, r[done].len))
-		done++;
+	for (; done < n; done += more) {
+		if (until != UINT64_MAX && os_time_ns() >= until)
+			break;
+		more = os_adjacent(r + done, n - done, &len);
+		if (!os_purge_forced(r[done].addr, len))
+			break;
+	}
 	return (done);
 }
 
@@ -495,14 +514,27 @@ os_memory(void)
 
 /* Not through the vDSO: finding it is libc's business, and libc's own
  * clock_gettime may be interposed by something that allocates. */
-uint64_t
-os_clock_ns(void)
+static uint64_t
+os_gettime(int clock)
 {
 	struct timespec ts = { 0, 0 };
 
-	(void)os_call3(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, (long)&ts,
-	    0);
+	(void)os_call3(SYS_clock_gettime, clock, (long)&ts, 0);
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+}
+
+uint64_t
+os_clock_ns(void)
+{
+
+	return (os_gettime(CLOCK_MONOTONIC_COARSE));
+}
+
+uint64_t
+os_time_ns(void)
+{
+
+	return (os_gettime(CLOCK_MONOTONIC));
 }
 
 bool

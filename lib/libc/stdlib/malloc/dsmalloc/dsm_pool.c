@@ -19,10 +19,6 @@
 /* A block that is more than this part of the pool is often a table that is used
  * here and there only: it does not come in huge pages. */
 #define	POOL_AHEAD	8
-/* A part of a huge page for which it is broken up: that takes as long as the
- * faults by which a quarter of it would come back.  A smaller part leaves the
- * process and is the kernel's to find when it is short of memory. */
-#define	POOL_BREAK	(POOL_HUGE / 4)
 /* How many extents of the request's own class to look at for one that fits;
  * those of the next class all do. */
 #define	POOL_TRIES	8
@@ -130,7 +126,7 @@ extent_joins(const struct pool *pl, const struct extent *s, size_t dirty,
  * Without memory for a descriptor the space is lost to the process, not to
  * the kernel: give it back.
  */
-static void
+void
 extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
     uint64_t stamp)
 {
@@ -254,7 +250,7 @@ extent_share(size_t dirty, size_t whole, size_t size)
 
 /* Cut [p, p + size) out of a free extent, and what of it is dirty; the rest
  * stays free. */
-static bool
+bool
 extent_cut(struct pool *pl, struct extent *s, char *p, size_t size,
     size_t *dirty)
 {
@@ -566,6 +562,15 @@ pool_forget(struct pool *pl, void *p, size_t size)
 	lock_drop(&pl->lock);
 }
 
+void
+extent_remove(struct pool *pl, struct extent *s)
+{
+
+	extent_unlink(pl, s);
+	s->span.kind = SPAN_NONE;
+	base_free(BASE_SPAN, s, sizeof(*s));
+}
+
 /* Take a free clean extent out of the pool, the largest first. */
 static bool
 pool_pop_clean(struct pool *pl, struct os_range *r)
@@ -581,9 +586,7 @@ pool_pop_clean(struct pool *pl, struct os_range *r)
 	s = TAILQ_FIRST(&pl->bucket[0][b]);
 	r->addr = s->span.addr;
 	r->len = s->span.size;
-	extent_unlink(pl, s);
-	s->span.kind = SPAN_NONE;
-	base_free(BASE_SPAN, s, sizeof(*s));
+	extent_remove(pl, s);
 	return (true);
 }
 
@@ -602,77 +605,4 @@ pool_trim(struct pool *pl)
 		mark_cut(&pl->marks, r.addr, r.len);
 	}
 	lock_drop(&pl->lock);
-}
-
-/* Take the extents that are due out of the pool, to purge them unlocked. */
-static unsigned
-pool_due(struct pool *pl, uint64_t before, size_t keep, struct os_range *r,
-    size_t *dirty, unsigned max)
-{
-	struct extent *s;
-	unsigned n = 0;
-
-	while (n < max && (s = TAILQ_FIRST(&pl->lru)) != NULL &&
-	    (s->stamp < before || pl->dirty > keep)) {
-		r[n].addr = s->span.addr;
-		r[n].len = s->span.size;
-		dirty[n++] = s->dirty;
-		extent_unlink(pl, s);
-		s->span.kind = SPAN_NONE;
-		base_free(BASE_SPAN, s, sizeof(*s));
-	}
-	return (n);
-}
-
-/* Where a part of a huge page goes that is worth it, break that up. */
-static void
-pool_break(struct pool *pl, const struct os_range *r, unsigned n)
-{
-	uintptr_t end, p;
-	unsigned i;
-	char *last;
-
-	for (i = 0; i < n; i++) {
-		p = (uintptr_t)r[i].addr;
-		end = p + r[i].len;
-		if (p % POOL_HUGE != 0 && DSM_MIN(r[i].len, POOL_HUGE -
-		    p % POOL_HUGE) >= POOL_BREAK && pool_marked(pl, r[i].addr))
-			os_break(r[i].addr);
-		last = (char *)r[i].addr + r[i].len - os_page;
-		if (DSM_MIN(r[i].len, end % POOL_HUGE) >= POOL_BREAK &&
-		    pool_marked(pl, last))
-			os_break(last);
-	}
-}
-
-size_t
-pool_purge(struct pool *pl, uint64_t before, size_t keep)
-{
-	struct os_range r[OS_PURGE_MAX];
-	size_t bytes = 0, dirty[OS_PURGE_MAX];
-	unsigned done, i, n;
-
-	do {
-		lock_take(&pl->lock);
-		n = pool_due(pl, before, keep, r, dirty, NITEMS(r));
-		lock_drop(&pl->lock);
-		if (n == 0)
-			break;
-		pool_break(pl, r, n);
-		done = hooks_purge(pl->hooks, r, n, pl->ind);
-		lock_take(&pl->lock);
-		pl->npurge++;
-		for (i = 0; i < n; i++) {
-			/* What could not be purged (locked memory) counts as
-			 * young again. */
-			extent_insert(pl, r[i].addr, r[i].len,
-			    i < done ? 0 : dirty[i], pl->youngest);
-			if (i < done) {
-				bytes += dirty[i];
-				pl->purged += dirty[i];
-			}
-		}
-		lock_drop(&pl->lock);
-	} while (done == n && n == NITEMS(r));
-	return (bytes);
 }

@@ -40,11 +40,13 @@
  * not, marks are given up; where all processes get them, great blocks do too.
  *
  * Locks: the pool's, below a set's region lock, above map and base.
- * Purging runs with the extents taken out and no lock held.  Failure: NULL.
+ * Purging runs with the extents taken out and no lock held, a batch at a time
+ * (dsm_budget.h), of a long extent the end first.  Failure: NULL.
  */
 #ifndef _DSM_POOL_H_
 #define	_DSM_POOL_H_
 
+#include "dsm_budget.h"
 #include "dsm_defs.h"
 #include "dsm_hooks.h"
 #include "dsm_lock.h"
@@ -101,8 +103,21 @@ void	 pool_mark(struct pool *, void *, size_t size, bool marked);
 bool	 pool_marked(struct pool *, const void *p);
 /* Nothing is to become huge from now on; what is may be still. */
 void	 pool_unmark(struct pool *);
+/* For what purges, under the lock.  [p, p + size) is a free extent, joined with
+ * neighbours of its state; or is cut out of one, with its share of the dirt,
+ * false: it cannot be; an extent is taken out whole. */
+void	 extent_insert(struct pool *, char *p, size_t size, size_t dirty,
+	    uint64_t stamp);
+bool	 extent_cut(struct pool *, struct extent *, char *p, size_t size,
+	    size_t *dirty);
+void	 extent_remove(struct pool *, struct extent *);
+/* Of what was freed before "young" how much should go now, so that it goes
+ * evenly and is gone at the age of "old", "since" ms after the last time. */
+size_t	 pool_owed(struct pool *, uint64_t old, uint64_t young,
+	    uint64_t since);
 /* Purge dirty extents freed before "before", and older ones until at most
- * "keep" dirty bytes are left; how many bytes were purged. */
-size_t	 pool_purge(struct pool *, uint64_t before, size_t keep);
+ * "keep" dirty bytes are left, as the budget allows; how many bytes. */
+size_t	 pool_purge(struct pool *, uint64_t before, size_t keep,
+	    struct budget *);
 
 #endif /* !_DSM_POOL_H_ */

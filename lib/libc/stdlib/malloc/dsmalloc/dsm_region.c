@@ -26,6 +26,8 @@ _Static_assert(REGION_BYTES == POOL_HUGE, "a region may be a huge page");
  * where all is wanted huge, since a small process has a few sparse ones. */
 #define	REGION_BREAK	(REGION_PAGES / 8)
 #define	REGION_BREAKS	4
+/* Regions to look at before the lock is dropped and taken again. */
+#define	REGION_LOOKS	64
 
 void
 regions_init(struct regions *rs, struct pool *pool)
@@ -147,6 +149,8 @@ region_new(struct regions *rs)
 	rs->dirty += r->ndirty;
 	rs->nempty++;
 	limit_settle(charged, charged);
+	rs->count++;
+	rs->seen++;
 	TAILQ_INSERT_TAIL(&rs->all, r, all);
 	region_link(r);
 	return (r);
@@ -160,6 +164,8 @@ region_delete(struct region *r, uint64_t now)
 	region_unlink(r, r->longest);
 	TAILQ_REMOVE(&rs->all, r, all);
 	rs->nempty--;
+	rs->count--;
+	rs->seen -= r->pass == rs->pass;
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
 	if (r->broken) {
@@ -384,6 +390,15 @@ region_free(struct region *r, unsigned page, size_t size, uint64_t now)
 	lock_drop(&rs->lock);
 }
 
+void
+region_age(struct region *r, unsigned page, size_t size)
+{
+
+	lock_take(&r->set->lock);
+	bits_set(r->old, page, page + (unsigned)(size >> os_page_shift));
+	lock_drop(&r->set->lock);
+}
+
 bool
 region_extend(struct region *r, unsigned page, size_t osize, size_t nsize)
 {
@@ -413,9 +428,11 @@ struct region_hold {
 
 /* What a purge is after, and what it holds. */
 struct region_purge {
-	bool		 everything;	/* of any age */
-	bool		 all;		/* and of huge pages too */
+	enum regions_what what;
+	bool		 brief;		/* its time is limited */
 	unsigned	 breaks;	/* huge pages that may be broken up */
+	unsigned	 part;		/* of a pass */
+	size_t		 room;		/* bytes that it may still hold */
 	unsigned	 n;
 	struct region_hold hold[OS_PURGE_MAX];
 };
@@ -512,80 +529,133 @@ region_small(struct region *r)
 	r->ndirty = (uint16_t)n;
 }
 
-/* Hold the runs of one region that are due; true when there was room. */
+/* Hold pages [page, end) of a region, as many as there is room for; how
+ * many. */
+static unsigned
+region_hold_run(struct region *r, unsigned page, unsigned end,
+    struct region_purge *rp)
+{
+	struct region_hold *h = &rp->hold[rp->n++];
+	size_t room = ((rp->room - 1) >> os_page_shift) + 1;
+
+	h->region = r;
+	h->page = (uint16_t)page;
+	h->n = (uint16_t)DSM_MIN(end - page, room);
+	h->first = false;
+	(void)region_take(r, page, h->n);
+	rp->room -= DSM_MIN(rp->room, (size_t)h->n << os_page_shift);
+	return (h->n);
+}
+
+/* May a huge page be broken up for the n pages of it that are due? */
+static bool
+region_yields(unsigned n, const struct region_purge *rp)
+{
+
+	return (n != 0 && (n >= REGION_BREAK || rp->what == REGIONS_ALL));
+}
+
+/*
+ * Hold the runs of one region that are due; true when there was room for all.
+ * A huge page goes whole, and one that is broken up is a batch by itself.
+ */
 static bool
 region_hold_due(struct region *r, struct region_purge *rp)
 {
 	uint64_t due[REGION_WORDS];
 	unsigned end, n, start = 0;
-	struct region_hold *h;
-	bool first = false;
+	struct region_hold *broken = NULL;
 
-	n = region_due(r, rp->everything, due);
+	n = region_due(r, rp->what != REGIONS_OLD, due);
 	if (r->huge && n < r->npages) {
-		if (n == 0 || (n < REGION_BREAK && !rp->all))
+		if (!region_yields(n, rp))
 			return (true);
-		if (rp->n == NITEMS(rp->hold))
+		if (rp->n != 0 && (rp->brief || rp->n == NITEMS(rp->hold)))
 			return (false);
 		if (rp->breaks == 0)
 			return (true);
 		rp->breaks--;
 		region_broken(r);
 		(void)region_due(r, true, due);
-		first = true;
+		broken = &rp->hold[rp->n];
 	}
+	if (r->huge || broken != NULL)
+		rp->room = DSM_MAX(rp->room, REGION_BYTES);
 	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
-		if (rp->n == NITEMS(rp->hold))
+		if (rp->n == NITEMS(rp->hold) || rp->room == 0)
 			return (false);
 		end = bits_next_clear(due, start, r->npages);
-		(void)region_take(r, start, end - start);
-		h = &rp->hold[rp->n++];
-		h->region = r;
-		h->page = (uint16_t)start;
-		h->n = (uint16_t)(end - start);
-		h->first = first;
-		first = false;
-		start = end;
+		start += region_hold_run(r, start, end, rp);
+		if (broken != NULL)
+			broken->first = true;
+		broken = NULL;
 	}
 	return (true);
 }
 
-/*
- * Hold due runs of the regions that this pass has not seen whole; the dirt
- * of those that it now has is old from here on.
- */
+/* A pass has seen a region: what of it is dirty now is old from here on. */
 static void
-regions_hold(struct regions *rs, struct region_purge *rp, size_t limit)
+region_seen(struct region *r)
 {
+	struct regions *rs = r->set;
+
+	if (r->ndirty != 0)
+		(void)region_due(r, true, r->old);
+	else
+		memset(r->old, 0, sizeof(r->old));
+	r->pass = rs->pass;
+	rs->seen++;
+	TAILQ_REMOVE(&rs->all, r, all);
+	TAILQ_INSERT_TAIL(&rs->all, r, all);
+}
+
+/* It has not seen it after all: it is the next again. */
+static void
+region_unseen(struct region *r)
+{
+	struct regions *rs = r->set;
+
+	if (r->pass != rs->pass)
+		return;
+	r->pass = rs->pass - 1;
+	rs->seen--;
+	TAILQ_REMOVE(&rs->all, r, all);
+	TAILQ_INSERT_HEAD(&rs->all, r, all);
+}
+
+/* Hold due runs of regions that this pass has not seen; false: it has now
+ * seen all those of its part, or none is left. */
+static bool
+regions_hold(struct regions *rs, struct region_purge *rp)
+{
+	size_t end = ((size_t)rs->count * rp->part + REGIONS_PASS - 1) /
+	    REGIONS_PASS;
+	unsigned looks = REGION_LOOKS;
 	struct region *r;
-	size_t held = rs->dirty;
-	bool whole = true;
+	bool whole;
 
 	rp->n = 0;
-	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass) {
-		if ((held - rs->dirty) << os_page_shift >= limit)
-			break;
+	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass &&
+	    rs->seen < end) {
+		if (looks-- == 0)
+			return (true);
 		if (r->huge && os_thp(false) == OS_THP_NOBODY)
 			region_small(r);
 		if (r->ndirty != 0) {
 			whole = region_hold_due(r, rp);
 			region_set_longest(r, region_find_longest(r));
+			if (!whole)
+				return (true);
 		}
-		if (!whole)
-			break;
-		if (r->ndirty != 0)
-			(void)region_due(r, true, r->old);
-		else
-			memset(r->old, 0, sizeof(r->old));
-		r->pass = rs->pass;
-		TAILQ_REMOVE(&rs->all, r, all);
-		TAILQ_INSERT_TAIL(&rs->all, r, all);
+		region_seen(r);
 	}
+	return (false);
 }
 
-/* Have the system take what is held; how many of the runs it took. */
+/* Have the system take what is held; how many of the runs it took.  A huge
+ * page is not broken up for nothing. */
 static unsigned
-regions_give(struct regions *rs, struct region_purge *rp)
+regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
 {
 	struct region_hold *h;
 	struct os_range v[OS_PURGE_MAX];
@@ -596,63 +666,91 @@ regions_give(struct regions *rs, struct region_purge *rp)
 		v[i].addr = h->region->addr + ((size_t)h->page <<
 		    os_page_shift);
 		v[i].len = (size_t)h->n << os_page_shift;
-		if (h->first)
+		if (h->first) {
 			h->first = !region_unhuge(h->region, v[i].addr);
+			until = UINT64_MAX;
+		}
 	}
-	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind));
+	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind, until));
 }
 
+/* A run was purged, or could not be: it is free again. */
 static size_t
-regions_purge_held(struct regions *rs, struct region_purge *rp)
+region_put(const struct region_hold *h, bool purged)
 {
-	const struct region_hold *h;
+	struct region *r = h->region;
+
+	if (h->first)
+		region_stays_huge(r);
+	if (purged)
+		bits_clear(r->touched, h->page, h->page + h->n);
+	else
+		bits_set(r->old, h->page, h->page + h->n);
+	if (!purged || (r->huge && h->n < r->npages)) {
+		r->ndirty += h->n;
+		r->set->dirty += h->n;
+	}
+	region_release(r, h->page, h->n, 0);
+	return (purged ? (size_t)h->n << os_page_shift : 0);
+}
+
+/* Purge what is held; false when that cannot be. */
+static bool
+regions_purge_held(struct regions *rs, struct region_purge *rp,
+    struct budget *b)
+{
 	unsigned done, i;
+	bool failed;
 	size_t bytes = 0;
 
-	done = regions_give(rs, rp);
+	done = regions_give(rs, rp, budget_until(b));
+	failed = done < rp->n && budget_left(b);
 	lock_take(&rs->lock);
+	/* The next time others are to have their turn. */
+	if (failed && rp->hold[done].region->pass != rs->pass)
+		region_seen(rp->hold[done].region);
 	for (i = 0; i < rp->n; i++) {
-		h = &rp->hold[i];
-		if (h->first)
-			region_stays_huge(h->region);
-		if (i < done) {
-			bits_clear(h->region->touched, h->page, h->page + h->n);
-			bytes += (size_t)h->n << os_page_shift;
-		}
-		if (i >= done || (h->region->huge &&
-		    h->n < h->region->npages)) {
-			h->region->ndirty += h->n;
-			rs->dirty += h->n;
-		}
-		region_release(h->region, h->page, h->n, 0);
+		if (i >= done && !failed)
+			region_unseen(rp->hold[i].region);
+		bytes += region_put(&rp->hold[i], i < done);
 	}
 	rs->npurge++;
 	rs->purged += bytes;
 	lock_drop(&rs->lock);
-	return (bytes);
+	b->bytes += bytes;
+	return (!failed);
+}
+
+void
+regions_pass(struct regions *rs)
+{
+
+	lock_take(&rs->lock);
+	rs->pass++;
+	rs->seen = 0;
+	lock_drop(&rs->lock);
 }
 
 size_t
-regions_purge(struct regions *rs, bool everything, size_t limit)
+regions_purge(struct regions *rs, enum regions_what what, unsigned part,
+    struct budget *b)
 {
+	bool more = true, ok = true;
 	struct region_purge rp;
-	size_t bytes = 0, done = 0;
+	size_t bytes = b->bytes;
 
-	rp.everything = everything;
-	rp.all = everything && limit == SIZE_MAX;
-	rp.breaks = limit == SIZE_MAX ? UINT32_MAX :
+	rp.what = what;
+	rp.brief = b->until != UINT64_MAX;
+	rp.breaks = b->most == SIZE_MAX ? UINT32_MAX :
 	    conf.thp == CONF_THP_ALWAYS ? 0 : REGION_BREAKS;
-	lock_take(&rs->lock);
-	rs->pass++;
-	do {
-		regions_hold(rs, &rp, limit - bytes);
+	rp.part = part;
+	while (more && ok && budget_left(b)) {
+		rp.room = budget_batch(b);
+		lock_take(&rs->lock);
+		more = regions_hold(rs, &rp);
 		lock_drop(&rs->lock);
 		if (rp.n != 0)
-			bytes += done = regions_purge_held(rs, &rp);
-		lock_take(&rs->lock);
-		/* Where nothing can be purged (locked memory) the same runs
-		 * would come again. */
-	} while (rp.n == NITEMS(rp.hold) && done != 0 && bytes < limit);
-	lock_drop(&rs->lock);
-	return (bytes);
+			ok = regions_purge_held(rs, &rp, b);
+	}
+	return (b->bytes - bytes);
 }

@@ -24,10 +24,12 @@
  * Regions hang in lists by longest run, under one mask.  An empty region but
  * the last goes back to the pool.
  *
- * Decay: a pass purges what is dirty and old, then makes all that is dirty
- * old.  With two passes per decay time a page goes back after between half
- * and all of it.  While a run is being purged its pages are marked used, so
- * no lock is held.
+ * Decay: a pass goes through the regions, those first that it has seen
+ * longest ago; in each it purges what is dirty and old, then makes all that is
+ * dirty old.  It may stop anywhere and go on later.  With two passes per decay
+ * time a page goes back after between half and all of it.  While a run is
+ * being purged its pages are marked used, so no lock is held.  A region where
+ * that fails (locked memory) counts as seen, so that it stops no other.
  *
  * Huge pages.  A region in a range that the pool has marked may be one huge
  * page: then all of it that is free is dirty once a page of it was taken.  It
@@ -45,6 +47,7 @@
 
 #include <sys/queue.h>
 
+#include "dsm_budget.h"
 #include "dsm_defs.h"
 #include "dsm_lock.h"
 #include "dsm_pool.h"
@@ -79,6 +82,16 @@ struct region {
 
 LIST_HEAD(region_list, region);
 
+/* A pass in small enough parts. */
+#define	REGIONS_PASS	1024
+
+/* What a purge is to take of the regions that it sees. */
+enum regions_what {
+	REGIONS_OLD,		/* pages that were dirty at the pass before */
+	REGIONS_ANY,		/* dirty pages of any age */
+	REGIONS_ALL		/* and those few of huge pages too */
+};
+
 /* All regions that arenas share. */
 struct regions {
 	struct pool	*pool;		/* constant */
@@ -88,6 +101,8 @@ struct regions {
 	TAILQ_HEAD(, region) all;
 	uint64_t	 mask;		/* buckets that are not empty */
 	uint32_t	 pass;		/* the decay pass that runs or ran */
+	unsigned	 count;		/* of regions */
+	unsigned	 seen;		/* of those, by this pass */
 	unsigned	 nempty;
 	unsigned	 nbroken;
 	/* Written under the lock, read by anyone; in pages. */
@@ -107,15 +122,20 @@ void	*region_alloc(struct regions *, size_t size, struct region **,
 	    uint16_t *page, bool *zeroed);
 void	 region_free(struct region *, unsigned page, size_t size,
 	    uint64_t now);
+/* The pages of a run that is about to be freed count as dirty for long. */
+void	 region_age(struct region *, unsigned page, size_t size);
 /* Take the pages behind a run too, if they are free. */
 bool	 region_extend(struct region *, unsigned page, size_t osize,
 	    size_t nsize);
 /* Free pages in a slab of a region, so many bytes from this one on, are about
  * to be purged: false when it is not worth it. */
 bool	 region_break(struct region *, void *page, size_t size);
-/* One decay pass; everything: dirty pages of any age, until "limit" bytes
- * are purged or somewhat more.  Bytes purged. */
-size_t	 regions_purge(struct regions *, bool everything, size_t limit);
+/* A pass begins: it has seen no region yet. */
+void	 regions_pass(struct regions *);
+/* Let the pass see its regions up to a part (of REGIONS_PASS) of all, as the
+ * budget allows, and purge what is asked for of them; how many bytes. */
+size_t	 regions_purge(struct regions *, enum regions_what, unsigned part,
+	    struct budget *);
 bool	 region_valid(const struct region *);	/* for assertions */
 
 /* Bytes were taken from the pool that had no memory yet. */

@@ -14,6 +14,8 @@
 #include "dsm_os.h"
 #include "dsm_set.h"
 
+_Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
+
 static struct set set_auto;		/* of the automatic arenas */
 static struct set *set_all = &set_auto;	/* atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
@@ -178,42 +180,133 @@ credit_fade(struct set_credit *c)
 	store_rlx(&c->bytes, load_rlx(&c->bytes) / 4 * 3);
 }
 
-/* In every pass the peak fades half the way to what is handed out now, the
- * credits by a quarter. */
+/* In the time of a round the peak fades half the way to what is handed out now,
+ * the credits by a quarter. */
 static void
-set_fade(struct set *s)
+set_fade(struct set *s, uint64_t now)
 {
-	size_t out = set_out(s), peak = load_rlx(&s->peak);
+	size_t out, peak = load_rlx(&s->peak);
 
+	if (now - load_rlx(&s->faded) < decay_round(&s->decay))
+		return;
+	store_rlx(&s->faded, now);
+	out = set_out(s);
 	store_rlx(&s->peak, out + (peak - DSM_MIN(peak, out)) / 2);
 	credit_fade(&s->grown);
 	credit_fade(&s->capped);
 }
 
-/* One pass over a set; everything: whatever its age. */
+/* Blocks in stock become free pages. */
 static void
-set_pass(struct set *s, bool everything, uint64_t now)
+set_drain(struct set *s, uint64_t before, uint64_t now)
 {
-	uint64_t before = everything ? DECAY_NEVER :
-	    decay_before(&s->decay, now);
+	struct arena *a;
+
+	SET_ARENAS(s, a)
+		(void)large_drain(&a->large, before, now);
+}
+
+/* Spare slabs too, with what other threads have freed, young to the regions. */
+static void
+set_spare(struct set *s, uint64_t now)
+{
 	struct arena *a;
 
 	SET_ARENAS(s, a) {
 		arena_collect(a, now);
-		if (before == 0)
-			continue;
-		/* Of any age: what comes from it is young to the regions. */
-		(void)large_drain(&a->large, DECAY_NEVER, now);
-		(void)arena_purge_slabs(a, SIZE_MAX, now);
+		arena_spare(a, now);
 	}
-	set_fade(s);
-	if (before == 0)
-		return;
-	(void)regions_purge(&s->regions, before == DECAY_NEVER,
-	    SIZE_MAX);
-	(void)pool_purge(&s->pool, before, SIZE_MAX);
+}
+
+/* Give all back that can be, now. */
+static void
+set_purge(struct set *s, uint64_t now)
+{
+	struct budget b = BUDGET_ALL;
+	struct arena *a;
+
+	set_spare(s, now);
+	set_drain(s, DECAY_NEVER, now);
+	SET_ARENAS(s, a)
+		arena_purge_slabs(a, &b, now);
+	set_fade(s, now);
+	regions_pass(&s->regions);
+	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, &b);
+	(void)pool_purge(&s->pool, DECAY_NEVER, 0, &b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
+}
+
+/* A round begins with what takes no purging. */
+static void
+set_round(struct set *s, uint64_t now)
+{
+
+	set_spare(s, now);
+	regions_pass(&s->regions);
+	s->cursor = 0;
+}
+
+/* Sparse slabs of bins up to a part of all. */
+static void
+set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
+{
+	unsigned c, end, n = 0;
+	struct arena *a;
+
+	end = load_rlx(&s->narenas) * (SIZE_NCLASSES - 1) * part / DECAY_PARTS;
+	SET_ARENAS(s, a)
+		for (c = 1; c < SIZE_NCLASSES && n < end; c++, n++) {
+			if (n < s->cursor)
+				continue;
+			if (!arena_purge_bin(a, c, b, now))
+				return;
+			s->cursor = n + 1;
+		}
+}
+
+/* Stocks and the pool: what is as old as the decay time, and a part of what is
+ * half as old and more, the oldest of that. */
+static void
+set_purge_pool(struct set *s, struct budget *b, uint64_t now)
+{
+	uint64_t round = decay_round(&s->decay);
+	uint64_t old = now - DSM_MIN(now, 2 * round);
+	size_t dirty, owed;
+
+	set_drain(s, old + round, now);
+	owed = pool_owed(&s->pool, old, old + round, now -
+	    DSM_MIN(now, load_rlx(&s->decay.visited)));
+	dirty = load_rlx(&s->pool.dirty);
+	(void)pool_purge(&s->pool, old, dirty - DSM_MIN(dirty, owed), b);
+}
+
+/* A visit: large pieces first; but where the last one had no time left, this
+ * begins with what comes next. */
+static void
+set_visit(struct set *s, struct budget *b, uint64_t now)
+{
+	unsigned i, part = decay_part(&s->decay, now);
+	uint64_t round = load_rlx(&s->decay.start);
+
+	set_fade(s, now);
+	if (s->round != round) {
+		s->round = round;
+		set_round(s, now);
+	}
+	for (i = 0; i < 3 && !b->more; i++) {
+		if (s->stage == 0)
+			set_purge_pool(s, b, now);
+		else if (s->stage == 1)
+			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
+		else
+			set_purge_slabs(s, part, b, now);
+		s->stage = (s->stage + 1) % 3;
+	}
+	if (!conf.retain)
+		pool_trim(&s->pool);
+	if (part == DECAY_PARTS && !b->more)
+		decay_turn(&s->decay, now);
 }
 
 static bool
@@ -229,6 +322,21 @@ set_owes(const struct set *s)
 	return (false);
 }
 
+/* With a decay time of 0 everything goes, and who makes it dirty pays. */
+static void
+set_due(struct set *s, uint64_t now)
+{
+	struct budget b = BUDGET_ALL;
+
+	if (load_rlx(&s->decay.ms) == 0)
+		set_purge(s, now);
+	else {
+		b = decay_budget(&s->decay, now);
+		set_visit(s, &b, now);
+	}
+	decay_end(&s->decay, set_owes(s), b.more, now);
+}
+
 void
 set_tick(uint64_t now)
 {
@@ -238,49 +346,57 @@ set_tick(uint64_t now)
 		return;
 	decay_scan();
 	SETS(s) {
-		if (decay_begin(&s->decay, now)) {
-			set_pass(s, false, now);
-			decay_end(&s->decay, set_owes(s), now);
-		}
+		if (decay_begin(&s->decay, now))
+			set_due(s, now);
 		decay_lower(load_rlx(&s->decay.next));
 	}
 }
 
 /*
- * Purge about this many dirty bytes: the pool's oldest extents first, then
- * stocks, then pages that nobody wanted since the pass before, then others.
+ * Purge by a budget: the pool's oldest extents first, then stocks, then pages
+ * that nobody wanted since the pass before, then others.
  */
-static size_t
-set_shed(struct set *s, size_t excess)
+static void
+set_shed(struct set *s, struct budget *b)
 {
-	size_t dirty = load_rlx(&s->pool.dirty), done;
-	uint64_t now = load_rlx(&decay_clock);
-	struct arena *a;
 
-	done = pool_purge(&s->pool, 0, dirty - DSM_MIN(dirty, excess));
-	if (done >= excess)
-		return (done);
-	SET_ARENAS(s, a)
-		(void)large_drain(&a->large, DECAY_NEVER, now);
-	done += regions_purge(&s->regions, false, excess - done);
-	if (done < excess)
-		done += regions_purge(&s->regions, true, excess - done);
-	return (done);
+	(void)pool_purge(&s->pool, 0, 0, b);
+	if (!budget_left(b))
+		return;
+	set_drain(s, DECAY_NEVER, load_rlx(&decay_clock));
+	regions_pass(&s->regions);
+	(void)regions_purge(&s->regions, REGIONS_OLD, REGIONS_PASS, b);
+	if (!budget_left(b))
+		return;
+	regions_pass(&s->regions);
+	(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
+}
+
+/* Who makes memory dirty beyond the cap pays as he goes: for "least" bytes in
+ * any case, for more as long as any visit. */
+static struct budget
+set_budget(size_t least, size_t most)
+{
+	struct budget b = { os_time_ns() + DECAY_VISIT_NS, least, most, 0,
+	    false };
+
+	return (b);
 }
 
 /* The same, and where that is not enough free pages of sparse slabs too. */
-static size_t
-set_shed_slabs(struct set *s, size_t excess, uint64_t now)
+static void
+set_shed_all(struct set *s, struct budget *b, uint64_t now)
 {
-	size_t shed = set_shed(s, excess);
 	struct arena *a;
 
-	if (shed >= excess)
-		return (shed);
+	set_shed(s, b);
+	if (!budget_left(b))
+		return;
+	set_spare(s, now);
 	SET_ARENAS(s, a)
-		if (shed < excess)
-			shed += arena_purge_slabs(a, excess - shed, now);
-	return (shed + set_shed(s, excess - DSM_MIN(excess, shed)));
+		arena_purge_slabs(a, b, now);
+	if (budget_left(b))
+		set_shed(s, b);
 }
 
 void
@@ -296,12 +412,13 @@ void
 set_relieve(size_t bytes)
 {
 	uint64_t now = load_rlx(&decay_clock);
-	size_t shed = 0;
+	struct budget b = BUDGET_ALL;
 	struct set *s;
 
+	b.most = bytes;
 	SETS(s)
-		if (shed < bytes)
-			shed += set_shed_slabs(s, bytes - shed, now);
+		if (budget_left(&b))
+			set_shed_all(s, &b, now);
 	limit_recount(set_held);
 }
 
@@ -309,31 +426,42 @@ set_relieve(size_t bytes)
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
  * much as is active, since a program whose large blocks come and go is about
  * to ask for the same again (with a quarter of what is active, tensors and
- * blocks to 64 MiB took two to three times the page faults).  While there is
- * room the next look is an eighth of dirty_max later; and so it is where
- * nothing may go, or nothing can, being locked in memory.  A program whose
- * use swings by more than that many times a second, and is given the same
- * pages again, earns a higher cap as growth does.
+ * blocks to 64 MiB took two to three times the page faults).  Once it is
+ * above, an eighth of the cap goes too, the part that is not beyond it as the
+ * time of each look allows, so that looks are SET_FRESH apart meanwhile.  Else
+ * the next look is an eighth of dirty_max later; and so it is where nothing
+ * may go, or nothing can, being locked in memory.  A program whose use swings
+ * by more than that many times a second, and is given the same pages again,
+ * earns a higher cap as growth does.
  */
 static void
 set_cap(struct set *s)
 {
-	size_t active, cap, dirty, idle, look, shed;
+	size_t active, cap, dirty, idle, low, next, stock;
+	struct budget b = BUDGET_ALL;
 
 	dirty = set_pages(s, &active);
+	stock = dirty - DSM_MIN(dirty, set_dirty(s));
 	idle = load_rlx(&limit_idle);
 	cap = conf.dirty_max + active + load_rlx(&s->capped.bytes);
 	cap = DSM_MIN(cap, idle);
-	if (dirty > cap && load_rlx(&s->decay.ms) >= 0) {
-		shed = set_shed(s, dirty - cap + cap / 8);
-		dirty -= DSM_MIN(dirty, shed);
-		credit_add(&s->capped, shed, load_rlx(&decay_clock));
+	low = cap - cap / 8;
+	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
+	    load_rlx(&s->decay.ms) >= 0) {
+		b = set_budget(dirty - DSM_MIN(dirty, cap), dirty - low);
+		set_shed(s, &b);
+		dirty -= DSM_MIN(dirty, b.bytes);
+		credit_add(&s->capped, b.bytes, load_rlx(&decay_clock));
 	}
-	look = dirty + conf.dirty_max / 8;
-	if (dirty <= cap)
-		look = DSM_MAX(DSM_MIN(conf.dirty_max, idle),
-		    DSM_MIN(cap, look));
-	store_rlx(&s->look, look);
+	store_rlx(&s->capping, b.more);
+	next = conf.dirty_max / 8;
+	if (b.more)
+		next = DSM_MIN(next, SET_FRESH);
+	next += dirty;
+	if (dirty <= cap && !b.more)
+		next = DSM_MAX(DSM_MIN(conf.dirty_max, idle),
+		    DSM_MIN(cap, next));
+	store_rlx(&s->look, next - DSM_MIN(next, stock));
 }
 
 /*
@@ -347,7 +475,8 @@ void DSM_COLD
 set_grown_slow(struct set *s)
 {
 	uint64_t now = decay_now();
-	size_t active, allowed, dirty, excess, pause, peak, shed;
+	size_t active, allowed, dirty, pause, peak;
+	struct budget b = BUDGET_ALL;
 
 	store_rlx(&s->regions.fresh, 0);
 	limit_recount(set_held);
@@ -366,11 +495,11 @@ set_grown_slow(struct set *s)
 	dirty = set_pages(s, &active);
 	if (active + dirty <= allowed)
 		return;
-	excess = active + dirty - allowed + SET_MARGIN(peak);
-	shed = set_shed_slabs(s, excess, now);
-	if (shed < excess)
+	b.most = active + dirty - allowed + SET_MARGIN(peak);
+	set_shed_all(s, &b, now);
+	if (b.bytes < b.most)
 		store_rlx(&s->pause, SET_PAUSE(peak));
-	credit_add(&s->grown, shed, now);
+	credit_add(&s->grown, b.bytes, now);
 }
 
 static void DSM_NOINLINE
@@ -415,6 +544,18 @@ set_exists(unsigned index)
 	return (index >= arena_count() || arena_get(index) != NULL);
 }
 
+/* What is due by now, however long it takes. */
+static void
+set_decay_now(struct set *s, uint64_t now)
+{
+	struct budget b = BUDGET_ALL;
+
+	if (!decay_enter(&s->decay, now))
+		return;
+	set_visit(s, &b, now);
+	decay_end(&s->decay, set_owes(s), false, now);
+}
+
 bool
 set_decay(unsigned index, bool everything)
 {
@@ -426,7 +567,10 @@ set_decay(unsigned index, bool everything)
 	SETS(s) {
 		if (!set_has(s, index))
 			continue;
-		set_pass(s, everything, now);
+		if (everything)
+			set_purge(s, now);
+		else
+			set_decay_now(s, now);
 		if (set_owes(s))
 			decay_arm(&s->decay, now);
 	}
@@ -461,7 +605,7 @@ set_reclaim(void)
 	struct set *s;
 
 	SETS(s) {
-		set_pass(s, true, load_rlx(&decay_clock));
+		set_purge(s, load_rlx(&decay_clock));
 		pool_trim(&s->pool);
 	}
 	limit_recount(set_held);

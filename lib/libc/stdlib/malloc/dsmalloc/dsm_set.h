@@ -15,15 +15,19 @@
  * arenas.
  *
  * What goes back, and when.  By age: each set has its decay time, and any
- * thread that finds the one global deadline passed looks at all sets, so that
- * a quiet one decays too.  By amount: dirty memory is capped (set_cap()).  By
- * growth: a set that takes fresh pages while it has more than its use
- * explains sheds free ones (set_grown_slow()).  By limit: near one, what is
- * free goes whatever its age (dsm_relief.h).
+ * thread that finds the one global deadline passed visits all sets that are
+ * due, so that a quiet one decays too.  A visit is short (dsm_decay.h), goes
+ * on where the one before had to stop, and purges by the batch, the pool's
+ * extents first, then runs of regions, then free pages of sparse slabs.  By
+ * amount: dirty memory is capped, and what is beyond the cap is purged by who
+ * frees it, however long that takes (set_cap()).  By growth: a set that takes
+ * fresh pages while it has more than its use explains sheds free ones
+ * (set_grown_slow()).  By limit: near one, what is free goes whatever its age
+ * (dsm_relief.h).
  *
  * Locks: the set's, for making arenas in it and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by
- * atomics.  A pass runs under no lock.
+ * atomics.  A visit runs under no lock.
  */
 #ifndef _DSM_SET_H_
 #define	_DSM_SET_H_
@@ -53,10 +57,17 @@ struct set {
 	struct regions	 regions;
 	struct pool	 pool;
 	struct decay	 decay;
-	size_t		 look;		/* dirty bytes to look at the cap at;
-					   atomic */
+	/* By who is on a visit. */
+	uint64_t	 round;		/* that this is one of, by its start */
+	unsigned	 cursor;	/* bins of it that were looked at */
+	unsigned	 stage;		/* what the next visit begins with */
+	/* Atomic. */
+	size_t		 look;		/* dirty bytes to look at the cap at */
+	bool		 capping;	/* the cap was exceeded; less is to
+					   stay before that is over */
 	/* Atomic: how far growth may go before unused pages are shed. */
 	size_t		 peak;		/* of bytes handed out, fading */
+	uint64_t	 faded;		/* when it last did, ms */
 	size_t		 pause;		/* in looks, after one in vain */
 	struct set_credit grown;
 	struct set_credit capped;	/* the same of the cap */

@@ -55,6 +55,16 @@ nslots(unsigned int class)
 	return (slab_geom[class].nslots);
 }
 
+/* As a decay round does, however long it takes. */
+static size_t
+purge(struct bin *b)
+{
+	struct budget bu = BUDGET_ALL;
+
+	bin_spare(b, 1);
+	return (bin_purge(b, &bu, 1));
+}
+
 ATF_TC(fills);
 ATF_TC_HEAD(fills, tc)
 {
@@ -282,7 +292,7 @@ ATF_TC_BODY(sparse, tc)
 	fill(&bins[0], n, 128);
 	for (i = 0; i < n; i++)
 		memset(v[i], 1, 64);
-	ATF_CHECK_EQ(0, bin_purge(&bins[0], SIZE_MAX, 1));
+	ATF_CHECK_EQ(0, purge(&bins[0]));
 	/* Two on the first page of each slab stay. */
 	nstay = 0;
 	for (i = 0; i < n; i++)
@@ -292,9 +302,9 @@ ATF_TC_BODY(sparse, tc)
 			bin_flush(&bins[0], v + i, 1, 1);
 	ATF_CHECK_EQ(nstay * 64, bin_out(&bins[0]));
 	/* Each but for a page. */
-	bytes = bin_purge(&bins[0], SIZE_MAX, 1);
+	bytes = purge(&bins[0]);
 	ATF_CHECK_EQ_MSG(16 * (slab - os_page), bytes, "%zu", bytes);
-	ATF_CHECK_EQ(0, bin_purge(&bins[0], SIZE_MAX, 1));
+	ATF_CHECK_EQ(0, purge(&bins[0]));
 	for (i = 0; i < nstay; i++)
 		ATF_CHECK_EQ(64, all_bytes(stay[i], 64, 1));
 	ATF_CHECK(bin_valid(&bins[0]));
@@ -304,14 +314,14 @@ ATF_TC_BODY(sparse, tc)
 	ATF_CHECK_EQ(16, bins[0].curslabs);
 	bin_flush(&bins[0], v, n - nstay, 1);
 	fake.hooks.purge_forced = purge_and_fill;
-	ATF_CHECK(bin_purge(&bins[0], SIZE_MAX, 1) >= 14 * (slab - os_page));
+	ATF_CHECK(purge(&bins[0]) >= 14 * (slab - os_page));
 	ATF_CHECK(meanwhile != NULL && !inside);
 	ATF_CHECK(bin_valid(&bins[0]));
 	/* With nothing left all are closed. */
 	bin_flush(&bins[0], stay, nstay, 1);
 	bin_flush(&bins[0], &meanwhile, 1, 1);
 	ATF_CHECK(bin_valid(&bins[0]));
-	(void)bin_purge(&bins[0], SIZE_MAX, 1);
+	(void)purge(&bins[0]);
 	ATF_CHECK(bin_valid(&bins[0]));
 	ATF_CHECK_EQ_MSG(0, bins[0].curslabs, "%u", bins[0].curslabs);
 	ATF_CHECK(!fake.wrong);

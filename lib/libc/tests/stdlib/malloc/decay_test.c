@@ -16,8 +16,8 @@ ATF_TC(deadlines);
 ATF_TC_HEAD(deadlines, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "A pass is due a part of the decay time "
-	    "after the first dirt, not later for more of it");
+	atf_tc_set_md_var(tc, "descr", "A visit is due a step after the first "
+	    "dirt, not later for more of it");
 }
 ATF_TC_BODY(deadlines, tc)
 {
@@ -25,8 +25,8 @@ ATF_TC_BODY(deadlines, tc)
 		int64_t	 ms;
 		uint64_t due;
 	} times[] = {
-		{ 10000, NOW + 10000 / DECAY_PASSES },
-		{ 1, NOW + 1 / DECAY_PASSES },
+		{ 10000, NOW + 10000 / DECAY_ROUNDS / DECAY_STEPS },
+		{ 1, NOW + 1 },
 		{ 0, NOW },
 		{ -1, DECAY_NEVER },
 	};
@@ -47,33 +47,120 @@ ATF_TC_BODY(deadlines, tc)
 	}
 }
 
-ATF_TC(passes);
-ATF_TC_HEAD(passes, tc)
+#define	STEP	(64000 / DECAY_ROUNDS / DECAY_STEPS)
+
+ATF_TC(visits);
+ATF_TC_HEAD(visits, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "A pass begins when due, once, and ends "
-	    "with a new deadline if there is dirt left");
+	atf_tc_set_md_var(tc, "descr", "A visit begins when due, once, and ends "
+	    "with a new deadline if there is dirt left, a near one if it had "
+	    "no time for all");
 }
-ATF_TC_BODY(passes, tc)
+ATF_TC_BODY(visits, tc)
 {
 	struct decay d;
 
-	decay_init(&d, 100);
+	decay_init(&d, 64000);
 	decay_arm(&d, NOW);
-	ATF_CHECK(!decay_begin(&d, NOW + 49));
-	ATF_CHECK(decay_begin(&d, NOW + 50));
-	/* It runs: nobody else begins, also when it is due again. */
-	ATF_CHECK(!decay_begin(&d, NOW + 50));
-	decay_arm(&d, NOW + 50);
-	ATF_CHECK(!decay_begin(&d, NOW + 1000));
-	decay_end(&d, true, NOW + 60);
-	ATF_CHECK_EQ(NOW + 100, d.next);
-	ATF_CHECK(decay_begin(&d, NOW + 100));
-	decay_end(&d, true, NOW + 110);
-	ATF_CHECK_EQ(NOW + 160, d.next);
-	ATF_CHECK(decay_begin(&d, NOW + 1000));
-	decay_end(&d, false, NOW + 1000);
+	ATF_CHECK(!decay_begin(&d, NOW + STEP - 1));
+	ATF_CHECK(decay_begin(&d, NOW + STEP));
+	/* It is on: nobody else begins, also when it is due again. */
+	ATF_CHECK(!decay_begin(&d, NOW + STEP));
+	decay_arm(&d, NOW + STEP);
+	ATF_CHECK(!decay_begin(&d, NOW + 3 * STEP));
+	ATF_CHECK(!decay_enter(&d, NOW + 3 * STEP));
+	decay_end(&d, true, false, NOW + STEP + 10);
+	/* Armed meanwhile, that counts. */
+	ATF_CHECK_EQ(NOW + 2 * STEP, d.next);
+	ATF_CHECK(decay_begin(&d, NOW + 2 * STEP));
+	decay_end(&d, true, false, NOW + 2 * STEP + 10);
+	ATF_CHECK_EQ(NOW + 3 * STEP + 10, d.next);
+	ATF_CHECK(decay_begin(&d, NOW + 4 * STEP));
+	decay_end(&d, true, true, NOW + 4 * STEP);
+	ATF_CHECK_EQ(NOW + 4 * STEP + DECAY_SOON, d.next);
+	ATF_CHECK_EQ(NOW, d.start);
+	ATF_CHECK(decay_enter(&d, NOW + 4 * STEP));
+	decay_end(&d, false, false, NOW + 4 * STEP);
 	ATF_CHECK_EQ(DECAY_NEVER, d.next);
+	ATF_CHECK_EQ(0, d.start);
+}
+
+ATF_TC(rounds);
+ATF_TC_HEAD(rounds, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A round goes as far as the time, and "
+	    "the next begins where it should have ended");
+}
+ATF_TC_BODY(rounds, tc)
+{
+	struct decay d;
+
+	decay_init(&d, 2 * DECAY_PARTS);
+	ATF_CHECK_EQ(DECAY_PARTS, decay_round(&d));
+	decay_arm(&d, NOW);
+	ATF_CHECK_EQ(0, decay_part(&d, NOW));
+	ATF_CHECK_EQ(0, decay_part(&d, NOW - 1));
+	ATF_CHECK_EQ(300, decay_part(&d, NOW + 300));
+	ATF_CHECK_EQ(DECAY_PARTS, decay_part(&d, NOW + DECAY_PARTS));
+	ATF_CHECK_EQ(DECAY_PARTS, decay_part(&d, NOW + 10 * DECAY_PARTS));
+	decay_turn(&d, NOW + DECAY_PARTS + 100);
+	ATF_CHECK_EQ(100, decay_part(&d, NOW + DECAY_PARTS + 100));
+	/* After a long silence it begins anew. */
+	decay_turn(&d, NOW + 4 * DECAY_PARTS);
+	ATF_CHECK_EQ(0, decay_part(&d, NOW + 4 * DECAY_PARTS));
+	decay_set(&d, 0, NOW);
+	ATF_CHECK_EQ(DECAY_PARTS, decay_part(&d, NOW));
+}
+
+/* Of a time so long that the test's own does not count. */
+#define	AGES	UINT64_C(500000000)		/* ms */
+
+ATF_TC(budgets);
+ATF_TC_HEAD(budgets, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A visit may last 100 us, or a 500th of "
+	    "the time since the last; who must pay, pays");
+}
+ATF_TC_BODY(budgets, tc)
+{
+	struct budget b;
+	struct decay d;
+	uint64_t start;
+
+	decay_init(&d, 10);
+	decay_arm(&d, NOW);
+	start = os_time_ns();
+	b = decay_budget(&d, NOW + 10);
+	ATF_CHECK(b.until >= start + DECAY_VISIT_NS);
+	ATF_CHECK(b.until <= os_time_ns() + DECAY_VISIT_NS);
+	start = os_time_ns();
+	b = decay_budget(&d, NOW + AGES);
+	ATF_CHECK(b.until >= start + AGES * 2000);
+	ATF_CHECK(b.until <= os_time_ns() + AGES * 2000);
+	ATF_CHECK(budget_left(&b) && !b.more);
+	ATF_CHECK_EQ(BUDGET_BATCH, budget_batch(&b));
+
+	b.until = os_time_ns();
+	ATF_CHECK_MSG(budget_left(&b), "no batch at all");
+	b.least = 0;
+	ATF_CHECK(!budget_left(&b) && b.more);
+	b.more = false;
+	b.least = 4096;
+	ATF_CHECK(budget_left(&b) && !b.more);
+	ATF_CHECK_EQ(UINT64_MAX, budget_until(&b));
+	b.bytes = 4096;
+	ATF_CHECK(!budget_left(&b) && b.more);
+	ATF_CHECK_EQ(b.until, budget_until(&b));
+	b.until = UINT64_MAX;
+	b.most = 8192;
+	ATF_CHECK(budget_left(&b));
+	ATF_CHECK_EQ(4096, budget_batch(&b));
+	b.bytes = 8192;
+	b.more = false;
+	ATF_CHECK(!budget_left(&b) && !b.more);
 }
 
 ATF_TC(changes);
@@ -87,15 +174,17 @@ ATF_TC_BODY(changes, tc)
 	struct decay d;
 
 	decay_scan();
-	decay_init(&d, 10000);
+	decay_init(&d, 1000000);
 	decay_arm(&d, NOW);
-	decay_set(&d, 10, NOW + 1);
-	ATF_CHECK_EQ(NOW + 1 + 5, d.next);
-	ATF_CHECK_EQ(NOW + 1 + 5, decay_deadline);
-	decay_set(&d, 20000, NOW + 2);
-	ATF_CHECK_EQ(NOW + 2 + 10000, d.next);
+	decay_set(&d, 64, NOW + 1);
+	ATF_CHECK_EQ(NOW + 1 + 1, d.next);
+	ATF_CHECK_EQ(NOW + 1 + 1, decay_deadline);
+	decay_set(&d, 64000, NOW + 2);
+	ATF_CHECK_EQ(NOW + 2 + STEP, d.next);
+	ATF_CHECK_EQ(NOW + 2, d.start);
 	decay_set(&d, -1, NOW + 3);
 	ATF_CHECK_EQ(DECAY_NEVER, d.next);
+	ATF_CHECK(!decay_enter(&d, NOW + 3));
 	decay_set(&d, 0, NOW + 4);
 	ATF_CHECK_EQ(NOW + 4, d.next);
 	ATF_CHECK(decay_begin(&d, NOW + 4));
@@ -172,7 +261,9 @@ ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, deadlines);
-	ATF_TP_ADD_TC(tp, passes);
+	ATF_TP_ADD_TC(tp, visits);
+	ATF_TP_ADD_TC(tp, rounds);
+	ATF_TP_ADD_TC(tp, budgets);
 	ATF_TP_ADD_TC(tp, changes);
 	ATF_TP_ADD_TC(tp, the_word);
 	ATF_TP_ADD_TC(tp, the_clock);

@@ -109,12 +109,21 @@ ATF_TC_BODY(purge, tc)
 	for (n = 0; n <= nitems(r); n++) {
 		memset(p, 1, nitems(r) * os_page);
 		f.purge_left = n;
-		ATF_CHECK_EQ(n, hooks_purge(&f.hooks, r, nitems(r), IND));
+		ATF_CHECK_EQ(n, hooks_purge(&f.hooks, r, nitems(r), IND,
+		    UINT64_MAX));
 		for (i = 0; i < nitems(r); i++)
 			ATF_CHECK_EQ(i >= n, p[i * os_page]);
 	}
 	f.hooks.purge_forced = NULL;
-	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND));
+	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND,
+	    UINT64_MAX));
+	/* None is begun after the time. */
+	f.hooks.purge_forced = fake_purge;
+	f.purge_left = UINT32_MAX;
+	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND,
+	    os_time_ns()));
+	ATF_CHECK_EQ(nitems(r), hooks_purge(&f.hooks, r, nitems(r), IND,
+	    os_time_ns() + UINT64_C(60000000000)));
 	ATF_CHECK(!f.wrong);
 }
 

@@ -37,6 +37,15 @@ give(void *p, size_t size, uint64_t now)
 	pool_free(&pool, p, size, size, now);
 }
 
+/* As long as it takes. */
+static size_t
+purge(uint64_t before, size_t keep)
+{
+	struct budget b = BUDGET_ALL;
+
+	return (pool_purge(&pool, before, keep, &b));
+}
+
 /* When the oldest dirty extent was freed. */
 static uint64_t
 oldest(void)
@@ -167,7 +176,7 @@ ATF_TC_BODY(merges, tc)
 		ATF_CHECK_EQ(12 * os_page, pool.dirty);
 		/* It is as old as its oldest part. */
 		ATF_CHECK_EQ(98, oldest());
-		ATF_CHECK_EQ(12 * os_page, pool_purge(&pool, 99, SIZE_MAX));
+		ATF_CHECK_EQ(12 * os_page, purge(99, SIZE_MAX));
 		ATF_CHECK(is_free(p[0], UNIT));
 		ATF_CHECK_EQ(UNIT, pool.clean);
 		ATF_CHECK_EQ(p[0], take(UNIT));
@@ -204,12 +213,12 @@ ATF_TC_BODY(splits, tc)
 		ATF_CHECK_EQ(pool.mapped - 4 * os_page, pool.clean +
 		    pool.dirty);
 		give(p, 3 * os_page, 1);
-		(void)pool_purge(&pool, 2, SIZE_MAX);
+		(void)purge(2, SIZE_MAX);
 		ATF_CHECK_EQ(pool.mapped - os_page, pool.clean);
 	}
 	/* All is one again. */
 	give(q, os_page, 1);
-	(void)pool_purge(&pool, 2, SIZE_MAX);
+	(void)purge(2, SIZE_MAX);
 	ATF_CHECK_EQ(pool.mapped, pool.clean);
 
 	setup();
@@ -258,7 +267,7 @@ ATF_TC_BODY(extend, tc)
 	ATF_CHECK_EQ(2 * os_page, dirt);
 	ATF_CHECK_EQ(0, pool.dirty);
 	give(p + 7 * os_page, 2 * os_page, 1);
-	(void)pool_purge(&pool, UINT64_MAX, 0);
+	(void)purge(UINT64_MAX, 0);
 	pool_forget(&pool, p, 7 * os_page);
 	ATF_CHECK_EQ(UNIT - 7 * os_page, pool.mapped);
 }
@@ -296,17 +305,17 @@ ATF_TC_BODY(purges, tc)
 
 	scatter(p, NSCATTER);
 	ATF_CHECK_EQ(0, oldest());
-	ATF_CHECK_EQ(0, pool_purge(&pool, 0, SIZE_MAX));
-	ATF_CHECK_EQ(10 * os_page, pool_purge(&pool, 10, SIZE_MAX));
+	ATF_CHECK_EQ(0, purge(0, SIZE_MAX));
+	ATF_CHECK_EQ(10 * os_page, purge(10, SIZE_MAX));
 	for (i = 0; i < NSCATTER; i++)
 		ATF_CHECK_EQ(i >= 10, p[i * 7 % NSCATTER][0]);
 	ATF_CHECK_EQ(10, oldest());
 	ATF_CHECK_EQ(10, fake.purges);
 	/* By amount: 100 pages may stay. */
-	ATF_CHECK_EQ(40 * os_page, pool_purge(&pool, 0, 100 * os_page));
+	ATF_CHECK_EQ(40 * os_page, purge(0, 100 * os_page));
 	ATF_CHECK_EQ(50, oldest());
 	ATF_CHECK_EQ(100 * os_page, pool.dirty);
-	ATF_CHECK_EQ(100 * os_page, pool_purge(&pool, 1000, SIZE_MAX));
+	ATF_CHECK_EQ(100 * os_page, purge(1000, SIZE_MAX));
 	ATF_CHECK_EQ(0, pool.dirty);
 	ATF_CHECK_EQ(UINT64_MAX, oldest());
 	ATF_CHECK_EQ(NSCATTER, fake.purges);
@@ -331,16 +340,92 @@ ATF_TC_BODY(purge_fails, tc)
 
 	scatter(p, NSCATTER);
 	fake.purge_left = 0;
-	ATF_CHECK_EQ(0, pool_purge(&pool, UINT64_MAX, SIZE_MAX));
-	ATF_CHECK_EQ(0, pool_purge(&pool, 0, 0));
+	ATF_CHECK_EQ(0, purge(UINT64_MAX, SIZE_MAX));
+	ATF_CHECK_EQ(0, purge(0, 0));
 	ATF_CHECK_EQ(NSCATTER * os_page, pool.dirty);
 	scatter(p, NSCATTER);
 	fake.purge_left = 70;
-	ATF_CHECK_EQ(70 * os_page, pool_purge(&pool, UINT64_MAX, SIZE_MAX));
+	ATF_CHECK_EQ(70 * os_page, purge(UINT64_MAX, SIZE_MAX));
 	ATF_CHECK_EQ((NSCATTER - 70) * os_page, pool.dirty);
 	ATF_CHECK_EQ(70 * os_page, pool.purged);
 	fake.purge_left = UINT32_MAX;
-	(void)pool_purge(&pool, UINT64_MAX, 0);
+	(void)purge(UINT64_MAX, 0);
+	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK(!fake.wrong);
+}
+
+ATF_TC(budget);
+ATF_TC_HEAD(budget, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Without time nothing is purged but what "
+	    "must be; of a long extent the end goes first");
+}
+ATF_TC_BODY(budget, tc)
+{
+	struct budget b = BUDGET_ALL;
+	size_t size;
+	char *p;
+
+	setup();
+	size = 16 * BUDGET_BATCH;
+	p = take(size);
+	ATF_REQUIRE(p != NULL);
+	memset(p, 1, size);
+	give(p, size, 1);
+	b.until = os_time_ns();
+	ATF_CHECK_EQ(0, pool_purge(&pool, 2, SIZE_MAX, &b));
+	ATF_CHECK(b.more);
+	ATF_CHECK_EQ(size, pool.dirty);
+	ATF_CHECK(is_free(p, size));
+	ATF_CHECK_EQ(1, oldest());
+	b.least = BUDGET_BATCH + 1;
+	ATF_CHECK_EQ(2 * BUDGET_BATCH, pool_purge(&pool, 2, SIZE_MAX, &b));
+	ATF_CHECK_EQ(size - 2 * BUDGET_BATCH, pool.dirty);
+	ATF_CHECK(is_free(p, size - 2 * BUDGET_BATCH));
+	ATF_CHECK_EQ(1, p[size - 2 * BUDGET_BATCH - 1]);
+	ATF_CHECK_EQ(2 * BUDGET_BATCH, all_bytes(p + size - 2 * BUDGET_BATCH,
+	    2 * BUDGET_BATCH, 0));
+	ATF_CHECK_EQ(1, oldest());
+	/* What cannot be cut goes in one. */
+	fake.no_split = true;
+	b.least = 3 * BUDGET_BATCH;
+	ATF_CHECK_EQ(size - 2 * BUDGET_BATCH, pool_purge(&pool, 2, SIZE_MAX,
+	    &b));
+	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK(!fake.wrong);
+}
+
+ATF_TC(evenly);
+ATF_TC_HEAD(evenly, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What is owed is none of what is young, "
+	    "all of what is old, and goes evenly between");
+}
+ATF_TC_BODY(evenly, tc)
+{
+	size_t owed, size;
+	uint64_t age;
+	char *p;
+
+	setup();
+	size = MIB(64);
+	p = take(size);
+	ATF_REQUIRE(p != NULL);
+	give(p, size, 1000);
+	/* A decay time of 2000, visited every 100. */
+	for (age = 0; age <= 1000; age += 100)
+		ATF_CHECK_EQ(0, pool_owed(&pool, 1000 + age - 2000,
+		    1000 + age - 1000, 100));
+	for (; age <= 2000; age += 100) {
+		owed = pool_owed(&pool, 1000 + age - 2000, 1000 + age - 1000,
+		    100);
+		ATF_CHECK_MSG(owed >= size / 10 - MIB(4) &&
+		    owed <= size / 10 + MIB(4), "at %ju: %zu MiB",
+		    (uintmax_t)age, owed >> 20);
+		(void)purge(0, pool.dirty - owed);
+	}
 	ATF_CHECK_EQ(0, pool.dirty);
 	ATF_CHECK(!fake.wrong);
 }
@@ -418,7 +503,7 @@ ATF_TC_BODY(random, tc)
 			out += b[i].size;
 		}
 		if (n % 256 == 0)
-			(void)pool_purge(&pool, n - MIN(n, 128), SIZE_MAX);
+			(void)purge(n - MIN(n, 128), SIZE_MAX);
 		ATF_REQUIRE_EQ(pool.mapped, pool.clean + pool.dirty + out);
 		ATF_REQUIRE_EQ(pool.mapped, fake.mapped);
 	}
@@ -509,6 +594,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, extend);
 	ATF_TP_ADD_TC(tp, purges);
 	ATF_TP_ADD_TC(tp, purge_fails);
+	ATF_TP_ADD_TC(tp, budget);
+	ATF_TP_ADD_TC(tp, evenly);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, marks);
 	ATF_TP_ADD_TC(tp, tails);

@@ -51,6 +51,17 @@ give(struct run *run)
 	run->p = NULL;
 }
 
+/* One pass. */
+static size_t
+purge(enum regions_what what, size_t most)
+{
+	struct budget b = BUDGET_ALL;
+
+	b.most = most;
+	regions_pass(&regions);
+	return (regions_purge(&regions, what, REGIONS_PASS, &b));
+}
+
 static bool
 all_valid(void)
 {
@@ -297,18 +308,16 @@ ATF_TC_BODY(ageing, tc)
 		}
 		give(&r[0]);
 		give(&r[1]);
-		ATF_CHECK_EQ(0, regions_purge(&regions, false, SIZE_MAX));
+		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 		/* One becomes younger; another is dirty from now on. */
 		ATF_REQUIRE(take(&r[0], os_page));
 		give(&r[0]);
 		give(&r[2]);
-		ATF_CHECK_EQ(os_page, regions_purge(&regions, false,
-		    SIZE_MAX));
+		ATF_CHECK_EQ(os_page, purge(REGIONS_OLD, SIZE_MAX));
 		ATF_CHECK_EQ(1, r[0].page + 1);
 		ATF_CHECK_EQ(2, regions.dirty);
-		ATF_CHECK_EQ(2 * os_page, regions_purge(&regions, false,
-		    SIZE_MAX));
-		ATF_CHECK_EQ(0, regions_purge(&regions, false, SIZE_MAX));
+		ATF_CHECK_EQ(2 * os_page, purge(REGIONS_OLD, SIZE_MAX));
+		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 		ATF_CHECK_EQ(0, regions.dirty);
 		ATF_CHECK_EQ(3 * os_page, regions.purged);
 		ATF_CHECK_EQ(2, regions.npurge);
@@ -354,11 +363,11 @@ ATF_TC_BODY(everything, tc)
 
 	scatter(r);
 	ATF_CHECK_EQ(NRUNS, regions.dirty);
-	bytes = regions_purge(&regions, true, 10 * os_page);
+	bytes = purge(REGIONS_ANY, 10 * os_page);
 	ATF_CHECK_MSG(bytes >= 10 * os_page && bytes <= 128 * os_page,
 	    "%zu pages", bytes / os_page);
 	ATF_CHECK_EQ(NRUNS - bytes / os_page, regions.dirty);
-	bytes += regions_purge(&regions, true, SIZE_MAX);
+	bytes += purge(REGIONS_ALL, SIZE_MAX);
 	ATF_CHECK_EQ(NRUNS * os_page, bytes);
 	ATF_CHECK_EQ(NRUNS, fake.purges);
 	ATF_CHECK_EQ(0, regions.dirty);
@@ -381,16 +390,127 @@ ATF_TC_BODY(purge_fails, tc)
 	scatter(r);
 	fake.purge_left = 0;
 	for (i = 0; i < 3; i++)
-		ATF_CHECK_EQ(0, regions_purge(&regions, false, SIZE_MAX));
-	ATF_CHECK_EQ(0, regions_purge(&regions, true, SIZE_MAX));
+		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
+	ATF_CHECK_EQ(0, purge(REGIONS_ALL, SIZE_MAX));
 	ATF_CHECK_EQ(NRUNS, regions.dirty);
 	fake.purge_left = 100;
-	ATF_CHECK_EQ(100 * os_page, regions_purge(&regions, true, SIZE_MAX));
+	ATF_CHECK_EQ(100 * os_page, purge(REGIONS_ALL, SIZE_MAX));
 	ATF_CHECK_EQ(NRUNS - 100, regions.dirty);
 	fake.purge_left = UINT32_MAX;
-	ATF_CHECK_EQ((NRUNS - 100) * os_page, regions_purge(&regions, true,
-	    SIZE_MAX));
+	ATF_CHECK_EQ((NRUNS - 100) * os_page, purge(REGIONS_ALL, SIZE_MAX));
 	ATF_CHECK(all_valid());
+}
+
+ATF_TC(parts);
+ATF_TC_HEAD(parts, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A pass can be made in parts, each "
+	    "region seen once; without time it stops and goes on");
+}
+ATF_TC_BODY(parts, tc)
+{
+	struct run r[16], rest[16];
+	struct budget all = BUDGET_ALL, none = BUDGET_ALL;
+	unsigned int i;
+	size_t bytes;
+
+	setup();
+	ATF_REQUIRE(take(&rest[0], REGION_FIRST));
+	/* Of each of 16 regions a half and a page. */
+	for (i = 0; i < nitems(r); i++)
+		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX) &&
+		    take(&rest[i], REGION_RUN_MAX));
+	for (i = 0; i < nitems(r); i++)
+		give(&r[i]);
+	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
+	regions_pass(&regions);
+	bytes = 0;
+	for (i = 1; i <= 4; i++) {
+		bytes += regions_purge(&regions, REGIONS_OLD,
+		    i * REGIONS_PASS / 4, &all);
+		ATF_CHECK_EQ(i * 4 * REGION_RUN_MAX, bytes);
+		ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_OLD,
+		    i * REGIONS_PASS / 4, &all));
+	}
+	ATF_CHECK(!all.more && all_valid());
+
+	for (i = 0; i < nitems(r); i++)
+		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX));
+	for (i = 0; i < nitems(r); i++)
+		give(&r[i]);
+	none.until = os_time_ns();
+	regions_pass(&regions);
+	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ANY, REGIONS_PASS,
+	    &none));
+	ATF_CHECK(none.more);
+	none.least = 2 * BUDGET_BATCH + 1;
+	ATF_CHECK_EQ(3 * BUDGET_BATCH, regions_purge(&regions, REGIONS_ANY,
+	    REGIONS_PASS, &none));
+	ATF_CHECK_EQ(nitems(r) * REGION_RUN_MAX - 3 * BUDGET_BATCH,
+	    regions_purge(&regions, REGIONS_ANY, REGIONS_PASS, &all));
+	ATF_CHECK(all_valid() && !fake.wrong);
+}
+
+ATF_TC(resumes);
+ATF_TC_HEAD(resumes, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What was not purged for want of time "
+	    "comes next, and is old still");
+}
+ATF_TC_BODY(resumes, tc)
+{
+	struct budget all = BUDGET_ALL, b = BUDGET_ALL;
+	struct run keep, r[40];
+	unsigned int i;
+
+	/* So few that a batch holds them all, and the region counts as seen. */
+	ATF_REQUIRE(nitems(r) < OS_PURGE_MAX);
+	setup();
+	for (i = 0; i < nitems(r); i++)
+		ATF_REQUIRE(take(&r[i], os_page) && take(&keep, os_page));
+	for (i = 0; i < nitems(r); i++)
+		give(&r[i]);
+	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
+	regions_pass(&regions);
+	/* The hook that is called first takes all the time there is. */
+	b.until = os_time_ns() + 20000000;
+	fake.slow = 40000000;
+	ATF_CHECK_EQ(os_page, regions_purge(&regions, REGIONS_OLD,
+	    REGIONS_PASS, &b));
+	ATF_CHECK(b.more && all_valid());
+	fake.slow = 0;
+	ATF_CHECK_EQ((nitems(r) - 1) * os_page, regions_purge(&regions,
+	    REGIONS_OLD, REGIONS_PASS, &all));
+	ATF_CHECK(all_valid() && !fake.wrong);
+}
+
+ATF_TC(skips);
+ATF_TC_HEAD(skips, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A region with memory that cannot be "
+	    "purged keeps none of the others from it");
+}
+ATF_TC_BODY(skips, tc)
+{
+	struct budget b = BUDGET_ALL;
+	struct run r[NRUNS];
+	size_t first;
+
+	scatter(r);
+	first = TAILQ_FIRST(&regions.all)->ndirty;
+	ATF_REQUIRE(first > OS_PURGE_MAX && first < NRUNS);
+	regions_pass(&regions);
+	fake.purge_left = 0;
+	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ANY, REGIONS_PASS,
+	    &b));
+	fake.purge_left = UINT32_MAX;
+	ATF_CHECK_EQ((NRUNS - first) * os_page, regions_purge(&regions,
+	    REGIONS_ANY, REGIONS_PASS, &b));
+	ATF_CHECK_EQ(first * os_page, purge(REGIONS_ANY, SIZE_MAX));
+	ATF_CHECK(all_valid() && !fake.wrong);
 }
 
 ATF_TC(empty);
@@ -480,8 +600,8 @@ ATF_TC_BODY(random, tc)
 			b[i].p[0] = *last = (char)i;
 		}
 		if (n % 64 == 0)
-			(void)regions_purge(&regions, n % 1024 == 0,
-			    SIZE_MAX);
+			(void)purge(n % 1024 == 0 ?
+			    REGIONS_ALL : REGIONS_OLD, SIZE_MAX);
 		if (n % 16 == 0)
 			ATF_REQUIRE(all_valid());
 	}
@@ -547,6 +667,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ageing);
 	ATF_TP_ADD_TC(tp, everything);
 	ATF_TP_ADD_TC(tp, purge_fails);
+	ATF_TP_ADD_TC(tp, parts);
+	ATF_TP_ADD_TC(tp, resumes);
+	ATF_TP_ADD_TC(tp, skips);
 	ATF_TP_ADD_TC(tp, empty);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, random);

@@ -54,6 +54,7 @@ struct fake {
 	unsigned int	 ndalloc;
 	unsigned int	 purges;	/* ranges purged */
 	unsigned int	 purge_left;	/* ranges until purging fails */
+	uint64_t	 slow;		/* ns that purging a range takes */
 	bool		 no_split;
 	bool		 no_merge;
 	bool		 wrong;		/* a hook was given what is wrong */
@@ -110,8 +111,12 @@ fake_purge(struct hooks *h, void *p, size_t size, size_t off, size_t len,
     unsigned int ind)
 {
 	struct fake *f;
+	uint64_t end;
 
 	f = fake_of(h, ind);
+	end = f->slow == 0 ? 0 : os_time_ns() + f->slow;
+	while (end != 0 && os_time_ns() < end)
+		continue;
 	if (off + len > size || len == 0)
 		f->wrong = true;
 	if (f->purge_left == 0)
