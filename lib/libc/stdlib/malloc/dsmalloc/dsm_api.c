@@ -246,7 +246,7 @@ free_extent(struct cache *c, struct extent *e)
 	struct arena *a = arena_of_large(e->span.owner);
 	uint64_t now;
 
-	cache_tick_free(c);
+	cache_tick_free(c, e->span.size);
 	now = load_rlx(&decay_clock);
 	large_free(e, now);
 	set_freed(a, now);

@@ -44,6 +44,9 @@
 /* A countdown of many requests counts as several, so that a thread that slows
  * down looks at the clock within some 8192 of them. */
 #define	CACHE_PACE(count)	(1 + (count) / 128)
+/* So much time lies between two starts anew of all countdowns: a hundred times
+ * what one costs. */
+#define	CACHE_RESTART_NS	100000
 /* Stacks not filled for this long give half back. */
 #define	CACHE_TRIM_MS		1000
 /* Large requests and flushes between two looks at the clock; a thread that
@@ -301,11 +304,13 @@ cache_trim(struct cache *c, uint64_t now)
 
 /* The clock, the pace of ticks, the deadlines, idle stacks. */
 static void
-cache_tick(struct cache *c)
+cache_tick(struct cache *c, bool freed)
 {
 	uint64_t now = decay_now(), since = now - c->ticked;
 
-	if (since < CACHE_TICK_SHORT) {
+	/* Frees say nothing about the pace of requests to come. */
+	if (since < CACHE_TICK_SHORT && !freed) {
+		c->wound = true;
 		if (c->base < CACHE_COUNT_MAX)
 			c->base *= 2;
 		else if (c->pace < CACHE_PACE_MAX)
@@ -333,13 +338,14 @@ cache_tick_none(void)
 /*
  * A thread that frees much may be about to fall silent, and its countdowns,
  * made for the pace that it had, may then take hours: they start anew at one.
- * Done once a millisecond at most, that costs a busy thread a thousandth.
+ * To climb again takes a busy thread about a microsecond.
  */
 static void
 cache_restart(struct cache *c)
 {
 	unsigned i;
 
+	c->wound = false;
 	c->base = c->pace = c->skip = 1;
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		cache_fold(c, i);
@@ -348,17 +354,19 @@ cache_restart(struct cache *c)
 void
 cache_tick_now(struct cache *c, bool freed)
 {
-	uint64_t ticked;
+	uint64_t ns;
 
 	if (c == NULL) {
 		cache_tick_none();
 		return;
 	}
-	ticked = c->ticked;
 	c->entry[0].count = CACHE_LARGE_TICK;
-	cache_tick(c);
-	if (freed && c->ticked - ticked >= CACHE_TICK_SHORT)
+	cache_tick(c, freed);
+	if (freed && c->wound &&
+	    (ns = os_time_ns()) - c->restarted >= CACHE_RESTART_NS) {
+		c->restarted = ns;
 		cache_restart(c);
+	}
 }
 
 /* Arrays are powers of two from 4 to 4096 places, the null slot's included;
@@ -485,7 +493,7 @@ cache_malloc(struct cache *c, unsigned class)
 		c->skip -= CACHE_PACE(e->base);
 		cache_fold(c, class);
 		if (c->skip <= 0)
-			cache_tick(c);
+			cache_tick(c, false);
 	}
 	if (*e->sp == NULL && !cache_fill(c, class))
 		return (NULL);
@@ -511,7 +519,7 @@ cache_free(struct cache *c, void *p, unsigned class)
 		cache_flush_part(c, class, (k->cap + 1u) / 2,
 		    load_rlx(&decay_clock));
 		set_freed(c->arena, load_rlx(&decay_clock));
-		cache_tick_free(c);
+		cache_tick_free(c, 0);
 	}
 	*--e->sp = p;
 }

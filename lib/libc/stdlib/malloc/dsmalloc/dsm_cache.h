@@ -80,6 +80,8 @@ struct cache {
 	int32_t		 pace;		/* countdowns to a look at the clock */
 	int32_t		 skip;		/* of those, still to come */
 	uint64_t	 ticked;	/* when, ms */
+	uint64_t	 restarted;	/* all countdowns at one, ns */
+	bool		 wound;		/* since then some may be longer */
 	uint64_t	 trimmed;
 	size_t		 bytes;		/* that grown stacks may hold */
 	struct cache_class class[SIZE_NCLASSES];
@@ -167,12 +169,14 @@ cache_tick_large(struct cache *c)
 		cache_tick_now(c, false);
 }
 
-/* Every so many large or flushing frees: what they free is due some time. */
+/* Every so many large or flushing frees, or MiB: what they free is due some
+ * time. */
 static inline void
-cache_tick_free(struct cache *c)
+cache_tick_free(struct cache *c, size_t size)
 {
 
-	if (unlikely(c == NULL || --c->entry[0].count < 0))
+	if (unlikely(c == NULL ||
+	    (c->entry[0].count -= 1 + (int32_t)(size >> 20)) < 0))
 		cache_tick_now(c, true);
 }
 

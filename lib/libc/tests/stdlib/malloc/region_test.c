@@ -640,7 +640,7 @@ ATF_TC_BODY(no_huge, tc)
 		atf_tc_skip("huge pages cannot be switched off");
 	ATF_CHECK_EQ(OS_THP_NOBODY, os_thp(true));
 	ATF_CHECK_EQ(OS_THP_NOBODY, os_thp(false));
-	ATF_CHECK_EQ(0, regions_purge(&regions, false, SIZE_MAX));
+	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 	ATF_CHECK(!r->huge && region_valid(r));
 	ATF_CHECK_EQ(1, r->ndirty);
 	ATF_CHECK_EQ(1, regions.dirty);

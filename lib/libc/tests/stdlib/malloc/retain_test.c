@@ -84,7 +84,7 @@ ATF_TC_BODY(decay, tc)
 	free(malloc(hide(1)));
 	before = space();
 	use();
-	ATF_CHECK(space() > before + MIB(100));
+	ATF_CHECK(space() > before + MIB(40));
 	for (i = 0; i < 200; i++) {
 		usleep(10000);
 		free(malloc(hide(100000)));
