@@ -115,7 +115,7 @@ observer(void *arg)
 
 	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0) {
 		stats_read(&s);
-		(void)set_decay(arena_count(), s.nthreads % 2 == 0);
+		(void)set_decay(ARENA_ALL, s.nthreads % 2 == 0);
 	}
 	return (arg);
 }

@@ -12,6 +12,9 @@
 #ifndef _MALLOC_NP_H_
 #define	_MALLOC_NP_H_
 
+#ifndef __cplusplus
+#include <stdbool.h>
+#endif
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -31,10 +34,46 @@
 
 /* In the place of an arena's index in a name or a MIB: all arenas. */
 #define	MALLCTL_ARENAS_ALL	4096
+/* The statistics of arenas that were destroyed. */
+#define	MALLCTL_ARENAS_DESTROYED 4097
+
+/* In the low bits of what an alloc hook returns: the memory stays as it is. */
+#define	EXTENT_ALLOC_FLAG_PINNED 0x1U
+#define	EXTENT_ALLOC_FLAG_MASK	0xFFU
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Where an arena's memory comes from; see malloc_np(3), EXTENT HOOKS. */
+typedef struct extent_hooks_s extent_hooks_t;
+typedef void	*extent_alloc_t(extent_hooks_t *, void *, size_t, size_t,
+		    bool *, bool *, unsigned);
+typedef bool	 extent_dalloc_t(extent_hooks_t *, void *, size_t, bool,
+		    unsigned);
+typedef void	 extent_destroy_t(extent_hooks_t *, void *, size_t, bool,
+		    unsigned);
+typedef bool	 extent_commit_t(extent_hooks_t *, void *, size_t, size_t,
+		    size_t, unsigned);
+typedef bool	 extent_decommit_t(extent_hooks_t *, void *, size_t, size_t,
+		    size_t, unsigned);
+typedef bool	 extent_purge_t(extent_hooks_t *, void *, size_t, size_t,
+		    size_t, unsigned);
+typedef bool	 extent_split_t(extent_hooks_t *, void *, size_t, size_t,
+		    size_t, bool, unsigned);
+typedef bool	 extent_merge_t(extent_hooks_t *, void *, size_t, void *,
+		    size_t, bool, unsigned);
+struct extent_hooks_s {
+	extent_alloc_t	*alloc;
+	extent_dalloc_t	*dalloc;
+	extent_destroy_t *destroy;
+	extent_commit_t	*commit;
+	extent_decommit_t *decommit;
+	extent_purge_t	*purge_lazy;
+	extent_purge_t	*purge_forced;
+	extent_split_t	*split;
+	extent_merge_t	*merge;
+};
 
 /* Options of the program; a definition in the program replaces it. */
 extern const char *malloc_conf;

@@ -92,9 +92,9 @@ api_try_again(struct cache *c, size_t size, size_t align, unsigned class,
     bool *zeroed)
 {
 
-	if (c != NULL && set_may_reclaim(size)) {
+	if (c != NULL && set_may_reclaim(c->arena, size)) {
 		cache_flush_self();
-		set_reclaim();
+		set_reclaim(c->arena);
 	} else if (load_rlx(&limit_hard) != 0)
 		limit_recount(set_held);
 	else
@@ -188,6 +188,16 @@ free_bad(const char *what, const void *p, uint64_t word)
 	    s->size, (const void *)s->addr);
 }
 
+/* The slab of an explicit arena that p is in, or NULL. */
+static struct slab *
+api_slab(uint64_t word)
+{
+	struct slab *s = map_span(word);
+
+	return (s != NULL && map_tag(word) == 0 &&
+	    s->span.kind == SPAN_SLAB ? s : NULL);
+}
+
 /* The live large block that starts at p. */
 static struct extent *
 api_extent(const char *what, const void *p, uint64_t word)
@@ -211,6 +221,8 @@ api_usable(const char *what, const void *p, uint64_t word)
 		return (size_info[tag / ARENA_TAG(1)].size);
 	if (unlikely(word == 0) && foreign_usable(p, &size))
 		return (size);
+	if (api_slab(word) != NULL)
+		return (api_slab(word)->size);
 	return (api_extent(what, p, word)->span.size);
 }
 
@@ -253,11 +265,25 @@ free_extent(struct cache *c, struct extent *e)
 }
 
 static void DSM_NOINLINE
+free_explicit(void *p, struct slab *s)
+{
+
+	cache_free_explicit(cache_enter(), p, s);
+	cache_leave();
+}
+
+/* A large block, or whatever has no tag. */
+static void DSM_NOINLINE
 free_large(void *p, uint64_t word)
 {
-	struct extent *e = api_extent("free", p, word);
+	struct extent *e;
 	struct cache *c;
 
+	if (unlikely(api_slab(word) != NULL)) {
+		free_explicit(p, api_slab(word));
+		return;
+	}
+	e = api_extent("free", p, word);
 	if (likely((c = cache_enter_quick()) != NULL)) {
 		free_extent(c, e);
 		cache_leave_quick(c);
@@ -293,13 +319,13 @@ __free(void *p)
 
 /* Is this the size of the block, as malloc() was asked for it? */
 static bool
-size_fits(uint64_t word, size_t size, size_t usable)
+size_fits(size_t size, size_t usable)
 {
 
-	if (map_tag(word) == 0)
+	if (usable > SIZE_SMALL_MAX)
 		return (size > SIZE_SMALL_MAX && size <= usable);
 	return (size <= SIZE_SMALL_MAX &&
-	    size_class(size + (size == 0)) * ARENA_TAG(1) == map_tag(word));
+	    size_info[size_class(size + (size == 0))].size == usable);
 }
 
 /* What is nobody's or another allocator's is for free() to tell. */
@@ -312,7 +338,7 @@ size_check(const void *p, size_t size)
 	if (word == 0)
 		return;
 	usable = api_usable("free_sized", p, word);
-	if (unlikely(!size_fits(word, size, usable)))
+	if (unlikely(!size_fits(size, usable)))
 		print_fatal("free_sized(%p, %zu): wrong size, the block has "
 		    "%zu bytes", p, size, usable);
 }
@@ -321,6 +347,9 @@ static void DSM_NOINLINE
 free_sized_slow(void *p, size_t size)
 {
 
+	/* Where sizes are not trusted this is free(). */
+	if (!size_trusted() && fast_free(p))
+		return;
 	size_check(p, size);
 	free_slow(p);
 }
@@ -428,6 +457,17 @@ realloc_copy(void *p, size_t osize, size_t nsize)
 	return (q);
 }
 
+/* A small block: of its class it stays where it is. */
+static void *
+realloc_small(void *p, size_t osize, size_t size)
+{
+
+	if (size <= SIZE_SMALL_MAX &&
+	    size_info[size_class(size)].size == osize)
+		return (p);
+	return (realloc_copy(p, osize, size));
+}
+
 /* A block that cannot be moved may be in the way of its copy: where it is a
  * limit that forbids to, there must be less of other things. */
 static void * DSM_COLD
@@ -437,7 +477,7 @@ resize_again(struct cache *c, struct extent *e, size_t size, uint64_t now)
 	if (c == NULL || e->span.region != NULL)
 		return (NULL);
 	cache_flush_self();
-	set_reclaim();
+	set_reclaim(c->arena);
 	return (large_resize(e, size, now));
 }
 
@@ -453,6 +493,8 @@ realloc_large(void *p, size_t size)
 
 	if (unlikely(word == 0) && foreign_usable(p, &osize))
 		return (realloc_copy(p, osize, size));
+	if (api_slab(word) != NULL)
+		return (realloc_small(p, api_slab(word)->size, size));
 	c = cache_enter();
 	e = api_extent("realloc", p, word);
 	osize = e->span.size;
@@ -481,9 +523,7 @@ realloc_slow(void *p, size_t size)
 	tag = map_tag(map_word(p));
 	if (tag == 0 || tag == MAP_TAG_FREE)
 		return (realloc_large(p, size));
-	if (size <= SIZE_SMALL_MAX && size_class(size) * ARENA_TAG(1) == tag)
-		return (p);
-	return (realloc_copy(p, size_info[tag / ARENA_TAG(1)].size, size));
+	return (realloc_small(p, size_info[tag / ARENA_TAG(1)].size, size));
 }
 
 /* The same class, small: where it is. */

@@ -29,13 +29,13 @@
  * what one arena frees serves all (measured against regions for each arena:
  * 10 to 15 per cent less memory with two arenas, and fewer page faults).  The
  * regions' lock is taken once a slab or large block, of 16 KiB at the least.
- * A domain's arenas would be a set of their own, an explicit arena one by
- * itself.
+ * A domain's arenas would be a set of their own; an explicit arena
+ * (dsm_explicit.h) is one by itself.
  *
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
  *	cache		the registry of caches
- *	set		making an arena in a set, and binding threads
+ *	set		making an arena, claiming one, and binding threads
  *	arena		making an arena's bins
  *	bin		a bin, its slabs
  *	large		an arena's stock of large blocks
@@ -46,8 +46,9 @@
  * Under those from bin to base no system call is made but to map or unmap
  * address space and to say of it that huge pages are wanted or not, and once to
  * ask whether there are any: no purge.
- * Nothing of the program's is called under any but malloc_message() on the
- * way to abort(), which no lock stops then (lock_die()).
+ * Nothing of the program's is called under any, extent hooks neither, but
+ * malloc_message() on the way to abort(), which no lock stops then
+ * (lock_die()).
  *
  * Fork.  Slow paths run inside a gate (dsm_cache.c); the forker closes it
  * and waits, so that at fork no lock is held and no list is half changed.
@@ -65,10 +66,12 @@
 #include "dsm_base.h"
 #include "dsm_conf.h"
 #include "dsm_os.h"
+#include "dsm_print.h"
 
 static struct lock arena_lock = LOCK_INITIALIZER(LOCK_ARENA);
-static struct arena *arena_table[ARENA_AUTO_MAX];	/* atomic */
+static struct arena *arena_table[ARENA_MAX];		/* atomic */
 static unsigned	 arena_auto;		/* constant after boot */
+static unsigned	 arena_end;		/* indices there are; atomic */
 
 /* Bins with less than this in free slots are not searched for pages to
  * purge: it is what two slabs of the smallest classes hold. */
@@ -81,6 +84,18 @@ arena_boot(void)
 
 	arena_auto = conf.narenas != 0 ? conf.narenas : os_cpus();
 	arena_auto = DSM_MIN(arena_auto, (unsigned)ARENA_AUTO_MAX);
+	store_rlx(&arena_end, arena_auto);
+}
+
+void
+arena_label(struct arena *a, const char *name)
+{
+
+	if (name != NULL)
+		print_fmt(a->name, sizeof(a->name), "%s", name);
+	else
+		print_fmt(a->name, sizeof(a->name), "%s_%u", a->tagged ?
+		    "auto" : "manual", a->ind);
 }
 
 struct arena *
@@ -92,16 +107,28 @@ arena_new(unsigned ind, struct set *s, struct regions *rs)
 		return (NULL);
 	a->ind = ind;
 	a->set = s;
+	a->tagged = ind < arena_auto;
+	arena_label(a, NULL);
 	large_init(&a->large, rs);
 	store_rel(&arena_table[ind], a);
+	if (ind >= load_rlx(&arena_end))
+		store_rel(&arena_end, ind + 1);
 	return (a);
+}
+
+struct arena *
+arena_of_bin(struct bin *b)
+{
+
+	return ((struct arena *)(void *)((char *)(b - b->class) -
+	    offsetof(struct arena, bins)));
 }
 
 struct arena *
 arena_get(unsigned ind)
 {
 
-	return (load_acq(&arena_table[ind]));
+	return (ind < ARENA_MAX ? load_acq(&arena_table[ind]) : NULL);
 }
 
 struct arena *
@@ -112,10 +139,17 @@ arena_zero(void)
 }
 
 unsigned
-arena_count(void)
+arena_nauto(void)
 {
 
 	return (arena_auto);
+}
+
+unsigned
+arena_count(void)
+{
+
+	return (load_acq(&arena_end));
 }
 
 void
@@ -136,7 +170,7 @@ arena_bin_init(struct arena *a, unsigned class)
 	lock_take(&arena_lock);
 	if (a->bins[class].regions == NULL)
 		bin_init(&a->bins[class], a->large.regions, class,
-		    ARENA_TAG(class), &a->nthreads);
+		    a->tagged ? ARENA_TAG(class) : 0, &a->nthreads);
 	lock_drop(&arena_lock);
 }
 
@@ -232,7 +266,7 @@ arena_forked(struct arena *mine)
 	struct arena *a;
 	unsigned i;
 
-	for (i = 0; i < arena_auto; i++)
+	for (i = 0; i < arena_count(); i++)
 		if ((a = arena_get(i)) != NULL)
 			store_rlx(&a->nthreads, a == mine);
 }
@@ -255,3 +289,26 @@ arena_stats_add(struct arena *a, struct stats_arena *st)
 			    size_info[c].size;
 }
 
+
+void
+arena_reset(struct arena *a)
+{
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (load_acq(&a->bins[c].regions) != NULL)
+			bin_reset(&a->bins[c]);
+	large_reset(&a->large);
+	add_rlx(&a->resets, 1);
+}
+
+void
+arena_recount(struct arena *a)
+{
+	unsigned c;
+
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (load_acq(&a->bins[c].regions) != NULL)
+			bin_recount(&a->bins[c]);
+	large_recount(&a->large);
+}

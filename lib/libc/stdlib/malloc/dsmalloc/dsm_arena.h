@@ -16,8 +16,14 @@
 #include "dsm_region.h"
 #include "dsm_size.h"
 
-/* MALLOCX_ARENA ends at 4094; the automatic ones may be at most this many. */
+/* MALLOCX_ARENA ends at 4094; the automatic ones may be at most so many, and
+ * the explicit ones have the indices behind those. */
+#define	ARENA_MAX	4095
 #define	ARENA_AUTO_MAX	1024
+/* In the place of an index: all, and what the destroyed ones have counted. */
+#define	ARENA_ALL	4096
+#define	ARENA_DESTROYED	4097
+#define	ARENA_NAME	32		/* with its null byte */
 
 struct set;
 
@@ -25,9 +31,14 @@ struct arena {
 	/* Constant. */
 	struct set	*set;		/* whose pages it has */
 	unsigned	 ind;
+	uint32_t	 tagged;	/* slots are cached by their class: it is
+					   an automatic one */
 	struct arena	*next;		/* of the set; atomic */
 	/* Atomic. */
 	uint32_t	 nthreads;
+	uint32_t	 resets;	/* blocks of before are gone */
+	/* Under the sets' lock. */
+	char		 name[ARENA_NAME];
 	/* Each with its own lock. */
 	struct large	 large;
 	struct bin	 bins[SIZE_NCLASSES];
@@ -52,8 +63,12 @@ struct stats_arena {
 void	 arena_boot(void);
 /* A new arena on the pages of a set; NULL when out of memory. */
 struct arena *arena_new(unsigned ind, struct set *, struct regions *);
-/* By index; NULL: not made yet. */
+/* Give it a name, as much as fits; NULL: the one it has by default. */
+void	 arena_label(struct arena *, const char *name);
+/* By index; NULL: not made yet, or no index. */
 struct arena *arena_get(unsigned ind);
+/* How many automatic ones there may be, and how many indices are in use. */
+unsigned arena_nauto(void);
 unsigned arena_count(void);
 /* The arena of a re-entrant or cacheless request. */
 struct arena *arena_zero(void);
@@ -64,6 +79,7 @@ arena_of_large(struct large *l)
 	return ((struct arena *)(void *)((char *)l -
 	    offsetof(struct arena, large)));
 }
+struct arena *arena_of_bin(struct bin *);
 struct bin *arena_bin(struct arena *, unsigned class);
 /* A thread leaves. */
 void	 arena_unbind(struct arena *);
@@ -82,6 +98,9 @@ bool	 arena_purge_bin(struct arena *, unsigned class, struct budget *,
 	    uint64_t now);
 void	 arena_purge_slabs(struct arena *, struct budget *, uint64_t now);
 void	 arena_stats_add(struct arena *, struct stats_arena *);
+/* All blocks are gone, and the pages with them; start counting anew. */
+void	 arena_reset(struct arena *);
+void	 arena_recount(struct arena *);
 
 /* The tag of a class: its entry's offset in a cache (dsm_cache.h). */
 #define	ARENA_TAG(class)	((class) * 24u)

@@ -31,6 +31,7 @@ enum base_type {
 	BASE_REGION,
 	BASE_CACHE,
 	BASE_ARENA,
+	BASE_SET,
 	BASE_SLAB,		/* up to 4, 8, 16 ... 128 words */
 	BASE_ARRAY = BASE_SLAB + 6,	/* 4, 8 ... 4096 pointers */
 	BASE_NTYPES = BASE_ARRAY + 11

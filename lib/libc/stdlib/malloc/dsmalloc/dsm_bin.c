@@ -16,15 +16,22 @@
  * for the rest: 1/2. */
 #define	BIN_ENOUGH(n)	((n) / 2)
 
+static void
+bin_lists_init(struct bin *b)
+{
+	unsigned i;
+
+	for (i = 0; i < SLAB_LISTS; i++)
+		TAILQ_INIT(&b->list[i]);
+}
+
 void
 bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag,
     const uint32_t *threads)
 {
-	unsigned i;
 
 	lock_init(&b->lock, LOCK_BIN);
-	for (i = 0; i < SLAB_LISTS; i++)
-		TAILQ_INIT(&b->list[i]);
+	bin_lists_init(b);
 	b->class = (uint8_t)class;
 	b->tag = (uint16_t)tag;
 	b->threads = threads;
@@ -217,10 +224,27 @@ bin_next(struct bin *b, bool open)
 	return (s);
 }
 
+/* Pages that a program's hooks lend are asked for with no lock held; others
+ * may take them first. */
+#define	BIN_GROWS	4
+
+static bool DSM_COLD
+bin_grow(struct bin *b)
+{
+	bool ok;
+
+	if (!pool_is_lent(b->regions->pool))
+		return (false);
+	lock_drop(&b->lock);
+	ok = regions_grow(b->regions, slab_geom[b->class].bytes);
+	lock_take(&b->lock);
+	return (ok);
+}
+
 unsigned
 bin_fill(struct bin *b, void **dst, unsigned n)
 {
-	unsigned got = 0;
+	unsigned got = 0, tries = BIN_GROWS;
 	struct slab *s;
 
 	lock_take(&b->lock);
@@ -228,8 +252,11 @@ bin_fill(struct bin *b, void **dst, unsigned n)
 	while (got < n) {
 		if ((s = b->current) == NULL || slab_nfree(s) == 0) {
 			if ((s = bin_next(b, got < BIN_ENOUGH(n) || got == 0))
-			    == NULL)
-				break;
+			    == NULL) {
+				if (got != 0 || tries-- == 0 || !bin_grow(b))
+					break;
+				continue;
+			}
 			if (b->current != NULL)
 				slab_retire(b->current);
 			b->current = s;
@@ -302,14 +329,20 @@ bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 }
 
 /*
- * Sized frees do not look at the map before they cache a pointer, so a
- * foreign pointer or a wrong size is found when it is flushed.
+ * A pointer that does not have its bin's tag.  A thread that is bound to an
+ * explicit arena caches blocks of automatic ones too, which have one while
+ * that arena's have none.  Sized frees do not look at the map before they
+ * cache a pointer, so any other, or one of a wrong size, is found when it is
+ * flushed.
  */
-static void DSM_COLD
-bin_bad_size(const struct bin *b, const void *p, uint64_t w)
+static void DSM_NOINLINE
+bin_check(const struct bin *b, const void *p, uint64_t w)
 {
 	const struct slab *s = map_span(w);
 
+	if (s != NULL && s->span.kind == SPAN_SLAB &&
+	    s->span.class == b->class)
+		return;
 	if (map_tag(w) == 0 || map_tag(w) == MAP_TAG_FREE)
 		print_fatal("free(%p, %u): not a block of this allocator's "
 		    "small sizes", p, size_info[b->class].size);
@@ -367,7 +400,7 @@ bin_flush(struct bin *b, void *const *v, unsigned n, uint64_t now)
 	while (i < n) {
 		w = map_word(v[i]);
 		if (unlikely(map_tag(w) != b->tag))
-			bin_bad_size(b, v[i], w);
+			bin_check(b, v[i], w);
 		s = map_span(w);
 		if (unlikely(s->span.owner != b)) {
 			i = bin_put_remote(s, v, i, n, &g);
@@ -456,18 +489,19 @@ bin_sparse(struct bin *b, struct slab **v, unsigned max)
 /* Ranges of free pages that wait to be purged together. */
 struct bin_ranges {
 	unsigned	 n;
+	struct region	*in[OS_PURGE_MAX];
 	struct os_range	 r[OS_PURGE_MAX];
 };
 
 static void
 bin_give(struct bin *b, struct bin_ranges *br, struct budget *bu)
 {
-	struct pool *pl = b->regions->pool;
 	unsigned done, i;
 
 	if (br->n == 0)
 		return;
-	done = hooks_purge(pl->hooks, br->r, br->n, pl->ind, UINT64_MAX);
+	done = regions_purge_pages(b->regions, br->in, br->r, br->n,
+	    UINT64_MAX);
 	for (i = 0; i < done; i++)
 		bu->bytes += br->r[i].len;
 	br->n = 0;
@@ -488,6 +522,7 @@ bin_purge_slabs(struct bin *b, struct slab **v, unsigned n, struct budget *bu)
 			if (first && !region_break(v[i]->span.region, r.addr,
 			    r.len))
 				break;
+			br.in[br.n] = v[i]->span.region;
 			br.r[br.n++] = r;
 			if (br.n == NITEMS(br.r))
 				bin_give(b, &br, bu);
@@ -552,6 +587,31 @@ bin_stats(struct bin *b, struct stats_bin *st)
 	st->curregs += out;
 	bin_unlock(b, load_rlx(&decay_clock));
 	return (out);
+}
+
+/* What was out counts as given back. */
+void
+bin_reset(struct bin *b)
+{
+
+	lock_take(&b->lock);
+	bin_lists_init(b);
+	b->current = NULL;
+	b->nempty = 0;
+	store_rlx(&b->curslabs, 0);
+	store_rlx(&b->ndalloc, b->nmalloc);
+	lock_drop(&b->lock);
+}
+
+void
+bin_recount(struct bin *b)
+{
+
+	lock_take(&b->lock);
+	store_rlx(&b->nmalloc, 0);
+	store_rlx(&b->ndalloc, 0);
+	b->nfills = b->nflushes = b->nslabs = b->nrequests = 0;
+	lock_drop(&b->lock);
 }
 
 bool

@@ -102,6 +102,9 @@ void	 bin_spare(struct bin *, uint64_t now);
 size_t	 bin_purge(struct bin *, struct budget *, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);
+/* All slabs are gone; forget what was counted. */
+void	 bin_reset(struct bin *);
+void	 bin_recount(struct bin *);
 /* Add this bin's figures; how many of its slots are out. */
 size_t	 bin_stats(struct bin *, struct stats_bin *);
 bool	 bin_valid(struct bin *);

@@ -34,17 +34,23 @@ struct budget {
 
 #define	BUDGET_ALL	{ UINT64_MAX, 0, SIZE_MAX, 0, false }
 
-/* Ask it only with something left to do. */
+/* Is its time over, however little was purged?  Ask this and budget_left() only
+ * with something left to do. */
+static inline bool
+budget_late(struct budget *b)
+{
+
+	b->more = b->until != UINT64_MAX && os_time_ns() >= b->until;
+	return (b->more);
+}
+
 static inline bool
 budget_left(struct budget *b)
 {
 
 	if (b->bytes >= b->most)
 		return (false);
-	if (b->bytes < b->least || b->until == UINT64_MAX)
-		return (true);
-	b->more = os_time_ns() >= b->until;
-	return (!b->more);
+	return (b->bytes < b->least || !budget_late(b));
 }
 
 /* When a batch is to be broken off. */

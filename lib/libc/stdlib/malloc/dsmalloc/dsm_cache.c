@@ -12,6 +12,7 @@
 #include "dsm_limit.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
+#include "dsm_print.h"
 #include "dsm_set.h"
 
 /* A stack holds at most this many bytes of slots.  Half of it costs a tenth
@@ -61,8 +62,8 @@ static void *cache_null[1];
 #define	CACHE_NONE	{ cache_null, cache_null, 0, 0 },
 #define	CACHE_NONE_(s)	CACHE_NONE
 
-const struct cache_entry cache_sentinel[SIZE_NCLASSES + 2] = {
-	CACHE_NONE SIZE_CLASSES(CACHE_NONE_) CACHE_NONE CACHE_NONE
+const struct cache_entry cache_sentinel[SIZE_NCLASSES + 3] = {
+	CACHE_NONE SIZE_CLASSES(CACHE_NONE_) CACHE_NONE CACHE_NONE CACHE_NONE
 };
 __thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);
@@ -155,6 +156,22 @@ gate_enter_own(struct cache *c)
 		gate_enter_again(c);
 }
 
+void *
+cache_hide(void)
+{
+	struct cache *c = cache_self;
+
+	cache_self = CACHE_HIDDEN;
+	return (c);
+}
+
+void
+cache_show(void *c)
+{
+
+	cache_self = c;
+}
+
 static void
 cache_init(struct cache *c)
 {
@@ -207,6 +224,7 @@ cache_attach(void)
 	if (!conf.tcache || (c = cache_get()) == NULL)
 		return (NULL);
 	c->arena = set_bind();
+	c->resets = load_rlx(&c->arena->resets);
 	store_rlx(&c->inside, 1);
 	cache_self = c;
 	cache_leave_stray();
@@ -220,6 +238,9 @@ static struct cache * DSM_COLD
 cache_enter_none(struct cache *c)
 {
 
+	/* Inside already, in a hook. */
+	if (c == CACHE_HIDDEN)
+		return (NULL);
 	if (c == CACHE_EMPTY)
 		return (cache_attach());
 	cache_enter_stray();
@@ -246,6 +267,8 @@ cache_leave(void)
 {
 	struct cache *c = cache_self;
 
+	if (unlikely(c == CACHE_HIDDEN))
+		return;
 	if (unlikely(cache_is_sentinel(c)))
 		cache_leave_stray();
 	else
@@ -272,6 +295,32 @@ cache_fold(struct cache *c, unsigned class)
 	e->base = e->count = cache_count(c, class);
 }
 
+/* The arena was reset: nothing of before may be left here.  What automatic
+ * arenas' slots there are have a tag. */
+static void DSM_COLD
+cache_recheck(struct cache *c)
+{
+	void **p;
+	unsigned i;
+
+	for (i = 1; i < SIZE_NCLASSES; i++)
+		for (p = c->entry[i].sp; p < c->class[i].end; p++)
+			if (map_tag(map_word(*p)) != ARENA_TAG(i))
+				print_fatal("arena %u was reset while a "
+				    "thread's cache held blocks of it "
+				    "(thread.tcache.flush first)",
+				    c->arena->ind);
+	c->resets = load_rlx(&c->arena->resets);
+}
+
+static inline void
+cache_check(struct cache *c)
+{
+
+	if (unlikely(c->resets != load_rlx(&c->arena->resets)))
+		cache_recheck(c);
+}
+
 static void
 cache_flush_part(struct cache *c, unsigned class, unsigned n, uint64_t now)
 {
@@ -280,6 +329,7 @@ cache_flush_part(struct cache *c, unsigned class, unsigned n, uint64_t now)
 	void **from = k->end - n;
 	size_t left = (size_t)(from - e->sp);
 
+	cache_check(c);
 	bin_flush(arena_bin(c->arena, class), from, n, now);
 	/* The youngest stay, at the end. */
 	memmove(k->end - left, e->sp, left * sizeof(void *));
@@ -468,6 +518,7 @@ cache_fill(struct cache *c, unsigned class)
 	}
 	DSM_ASSERT(want <= k->cap && e->sp == k->end);
 	k->used = k->missed = 1;
+	cache_check(c);
 	got = bin_fill(arena_bin(c->arena, class), k->end - want, want);
 	if (got == 0)
 		return (false);
@@ -544,6 +595,23 @@ cache_free_none(void *p)
 	bin_flush(s->span.owner, &p, 1, load_rlx(&decay_clock));
 }
 
+void
+cache_free_explicit(struct cache *c, void *p, struct slab *s)
+{
+	struct bin *b = s->span.owner;
+	uint64_t now = load_rlx(&decay_clock);
+	struct arena *a = arena_of_bin(b);
+
+	if (c != NULL && c->arena == a) {
+		cache_check(c);
+		cache_free(c, p, b->class);
+		return;
+	}
+	bin_flush(b, &p, 1, now);
+	set_freed(a, now);
+	cache_tick_free(c, 0);
+}
+
 static void
 cache_flush_all(struct cache *c, uint64_t now)
 {
@@ -571,6 +639,34 @@ cache_account(struct cache *c)
 			bin_requests(arena_bin(c->arena, i), k->folded);
 		k->folded = 0;
 	}
+}
+
+bool
+cache_bind(unsigned index)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	struct cache *c = cache_self;
+	struct arena *a, *old;
+
+	if (cache_is_sentinel(c) || (a = set_bind_to(index)) == NULL)
+		return (false);
+	old = c->arena;
+	cache_flush_all(c, now);
+	cache_account(c);
+	c->arena = a;
+	c->resets = load_rlx(&a->resets);
+	arena_unbind(old);
+	arena_collect(old, now);
+	set_freed(old, now);
+	return (true);
+}
+
+struct arena *
+cache_arena(void)
+{
+
+	return (cache_is_sentinel(cache_self) ? arena_zero() :
+	    cache_self->arena);
 }
 
 /*
@@ -659,7 +755,7 @@ cache_requests(unsigned ind, unsigned class)
 	lock_take(&cache_registry.lock);
 	SLIST_FOREACH(c, &cache_registry.all, all)
 		if ((a = load_rlx(&c->arena)) != NULL &&
-		    (ind >= arena_count() || a->ind == ind))
+		    (ind == ARENA_ALL || a->ind == ind))
 			n += load_rlx(&c->class[class].folded) +
 			    (uint64_t)(int64_t)(load_rlx(&c->entry[class].base)
 			    - load_rlx(&c->entry[class].count));

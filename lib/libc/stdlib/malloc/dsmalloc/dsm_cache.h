@@ -13,7 +13,9 @@
  * limit.  The empty cache, whose every stack is empty and full at once, is
  * what a thread has before its first call, so the fast paths never ask
  * whether there is a cache; the dead one, alike, is what it has after its
- * end, and never becomes a cache again.
+ * end, and never becomes a cache again.  While a thread runs a hook of the
+ * program's, from within a slow path, it has the hidden one, and arena 0
+ * serves it: nothing here is changed under the slow path's hands.
  *
  * count is the countdown of malloc calls to the next tick; calls so far are
  * folded + base - count, exactly.  At a tick the thread reads the clock,
@@ -76,6 +78,7 @@ struct cache {
 	/* Its thread. */
 	struct arena	*arena;
 	uint32_t	 inside;	/* depth in slow paths; atomic */
+	uint32_t	 resets;	/* the arena's, when it was last seen */
 	int32_t		 base;		/* countdown of a 64-byte class */
 	int32_t		 pace;		/* countdowns to a look at the clock */
 	int32_t		 skip;		/* of those, still to come */
@@ -99,10 +102,11 @@ _Static_assert(sizeof(struct cache) <= 8192, "two pages a thread");
  * and so one may begin within the other: nothing beyond the entries is looked
  * at before a cache is told from them.
  */
-DSM_HIDDEN const struct cache_entry cache_sentinel[SIZE_NCLASSES + 2];
+DSM_HIDDEN const struct cache_entry cache_sentinel[SIZE_NCLASSES + 3];
 
 #define	CACHE_EMPTY	((struct cache *)(uintptr_t)&cache_sentinel[0])
 #define	CACHE_DEAD	((struct cache *)(uintptr_t)&cache_sentinel[1])
+#define	CACHE_HIDDEN	((struct cache *)(uintptr_t)&cache_sentinel[2])
 
 _Static_assert(offsetof(struct cache, entry) == 0, "a cache starts with them");
 
@@ -117,6 +121,9 @@ cache_is_sentinel(const struct cache *c)
 DSM_HIDDEN __thread struct cache *cache_self
     __attribute__((__tls_model__("initial-exec")));
 
+/* For hooks_enter() and hooks_leave(). */
+void	*cache_hide(void);
+void	 cache_show(void *);
 /* Called when a thread gets its first cache, to hear of the thread's end. */
 DSM_HIDDEN void (*cache_attached)(struct cache *);
 
@@ -159,6 +166,13 @@ void	*cache_malloc(struct cache *, unsigned class);
 void	 cache_free(struct cache *, void *, unsigned class);
 void	*cache_malloc_none(unsigned class);
 void	 cache_free_none(void *);
+/* A slot of an explicit arena: only who is bound to that keeps it. */
+void	 cache_free_explicit(struct cache *, void *, struct slab *);
+/* Bind this thread to another arena, and count it there; false: it has no
+ * cache, or there is no such arena. */
+bool	 cache_bind(unsigned index);
+/* This thread's arena: 0 for one without a cache. */
+struct arena *cache_arena(void);
 /* Every so many large requests: the clock and the deadlines. */
 void	 cache_tick_now(struct cache *, bool freed);
 static inline void

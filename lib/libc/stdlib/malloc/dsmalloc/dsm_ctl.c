@@ -28,6 +28,7 @@
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_ctl.h"
+#include "dsm_explicit.h"
 #include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
@@ -121,13 +122,19 @@ CTL_HANDLER(ctl_narenas)
 	return (0);
 }
 
-/* A thread without a cache is served by arena 0. */
 CTL_HANDLER(ctl_thread_arena)
 {
-	const struct arena *a = cache_self->arena;
 
-	v->u = a != NULL ? a->ind : 0;
+	v->u = cache_arena()->ind;
 	return (0);
+}
+
+CTL_HANDLER(ctl_thread_arena_set)
+{
+
+	if (v->u == cache_arena()->ind)
+		return (0);
+	return (cache_bind(v->u) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_thread_flush)
@@ -157,6 +164,57 @@ CTL_HANDLER(ctl_arena_purge)
 	return (set_decay(index[0], true) ? 0 : EFAULT);
 }
 
+/* What the caller's own cache holds of the arena is seen to here. */
+CTL_HANDLER(ctl_arena_reset)
+{
+
+	if (cache_arena()->ind == index[0])
+		cache_flush_self();
+	return (explicit_reset(index[0]) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_destroy)
+{
+
+	return (explicit_destroy(index[0]) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_name)
+{
+
+	return (explicit_name_get(index[0], v->buf) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_name_set)
+{
+
+	return (v->s != NULL && explicit_name_set(index[0], v->s) ? 0 :
+	    EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_hooks)
+{
+
+	v->hooks = explicit_hooks_get(index[0]);
+	return (v->hooks != NULL ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_arena_hooks_set)
+{
+
+	return (explicit_hooks_set(index[0], v->hooks) ? 0 : EFAULT);
+}
+
+/* What is written, if anything, are the hooks of the arena that is read. */
+CTL_HANDLER(ctl_arenas_create)
+{
+
+	if (v->hooks != NULL && v->hooks->alloc == NULL)
+		return (EFAULT);
+	v->u = explicit_create(v->hooks);
+	return (v->u != 0 ? 0 : EAGAIN);
+}
+
 /* The automatic arenas share their pages, and so one time. */
 CTL_HANDLER(ctl_decay_get)
 {
@@ -178,7 +236,7 @@ CTL_HANDLER(ctl_default_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (set_decay_ms_set(MALLCTL_ARENAS_ALL, v->zs) ? 0 : EFAULT);
+	return (set_decay_ms_set(0, v->zs) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_bin_size)
@@ -264,7 +322,8 @@ static const struct ctl_key ctl_keys[] = {
 	KEY("version", STRING, ctl_string, NULL, STATS_VERSION),
 	KEY("epoch", U64, ctl_epoch_get, ctl_epoch_set, NULL),
 
-	KEY("thread.arena", UNSIGNED, ctl_thread_arena, NULL, NULL),
+	KEY("thread.arena", UNSIGNED, ctl_thread_arena, ctl_thread_arena_set,
+	    NULL),
 	KEY("thread.tcache.flush", VOID, NULL, ctl_thread_flush, NULL),
 
 	KEY_BOOL("config.cache_oblivious", &ctl_false),
@@ -284,10 +343,16 @@ static const struct ctl_key ctl_keys[] = {
 	KEY("arena.<i>.initialized", BOOL, ctl_arena_initialized, NULL, NULL),
 	KEY("arena.<i>.decay", VOID, NULL, ctl_arena_decay, NULL),
 	KEY("arena.<i>.purge", VOID, NULL, ctl_arena_purge, NULL),
+	KEY("arena.<i>.reset", VOID, NULL, ctl_arena_reset, NULL),
+	KEY("arena.<i>.destroy", VOID, NULL, ctl_arena_destroy, NULL),
+	KEY("arena.<i>.extent_hooks", HOOKS, ctl_arena_hooks,
+	    ctl_arena_hooks_set, NULL),
+	KEY("arena.<i>.name", BUFFER, ctl_arena_name, ctl_arena_name_set, NULL),
 	KEY("arena.<i>.dirty_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_arena_decay_set, NULL),
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
+	KEY("arenas.create", UNSIGNED, ctl_arenas_create, NULL, NULL),
 	KEY("arenas.dirty_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_default_decay_set, NULL),
 	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
@@ -443,6 +508,8 @@ ctl_size(enum ctl_type type)
 	case CTL_NOTIFY:
 		return (sizeof(limit_notify_fn *));
 	case CTL_STRING:
+	case CTL_BUFFER:
+	case CTL_HOOKS:
 		break;
 	}
 	return (sizeof(const char *));
@@ -465,6 +532,19 @@ ctl_read(const struct ctl_key *k, const union ctl_value *v, void *oldp,
 	return (0);
 }
 
+/* The caller's value is the address of a buffer, which the handler fills. */
+static int
+ctl_read_buffer(const struct ctl_key *k, const unsigned *index,
+    const void *oldp, const size_t *oldlenp)
+{
+	union ctl_value v;
+
+	if (*oldlenp != sizeof(v.buf))
+		return (EINVAL);
+	memcpy(&v.buf, oldp, sizeof(v.buf));
+	return (v.buf != NULL ? k->get(k, index, &v) : EFAULT);
+}
+
 /* What goes into a key.  The epoch may come as an int: many write it so. */
 static int
 ctl_write(const struct ctl_key *k, const unsigned *index, const void *newp,
@@ -477,6 +557,24 @@ ctl_write(const struct ctl_key *k, const unsigned *index, const void *newp,
 		return (EINVAL);
 	memcpy(&v, newp, newlen);
 	return (k->set(k, index, &v));
+}
+
+/* Nothing is created but for who reads which one it is. */
+static int
+ctl_create(const struct ctl_key *k, const unsigned *index, void *oldp,
+    const size_t *oldlenp, const void *newp, size_t newlen)
+{
+	union ctl_value v = { .hooks = NULL };
+	int error;
+
+	if (oldp == NULL || oldlenp == NULL || *oldlenp != sizeof(v.u) ||
+	    (newp != NULL && newlen != sizeof(v.hooks)))
+		return (EINVAL);
+	if (newp != NULL)
+		memcpy(&v.hooks, newp, sizeof(v.hooks));
+	if ((error = k->get(k, index, &v)) == 0)
+		memcpy(oldp, &v.u, sizeof(v.u));
+	return (error);
 }
 
 /*
@@ -497,15 +595,20 @@ ctl_access(const struct ctl_key *k, const unsigned *index, void *oldp,
 			return (EPERM);
 		return (k->set(k, index, &v));
 	}
-	if (k->set == NULL && (newp != NULL || newlen != 0))
+	if (k->set == NULL && k->get != ctl_arenas_create && (newp != NULL || newlen != 0))
 		return (EPERM);
 	if (k->get == NULL && (oldp != NULL || oldlenp != NULL))
 		return (EPERM);
+	if (k->get == ctl_arenas_create)
+		return (ctl_create(k, index, oldp, oldlenp, newp, newlen));
 	late = k->set == ctl_epoch_set;
 	if (newp != NULL && late &&
 	    (error = ctl_write(k, index, newp, newlen)) != 0)
 		return (error);
-	if (oldp != NULL && oldlenp != NULL &&
+	if (oldp != NULL && oldlenp != NULL && k->type == CTL_BUFFER &&
+	    (error = ctl_read_buffer(k, index, oldp, oldlenp)) != 0)
+		return (error);
+	if (oldp != NULL && oldlenp != NULL && k->type != CTL_BUFFER &&
 	    ((error = k->get(k, index, &v)) != 0 ||
 	    (error = ctl_read(k, &v, oldp, oldlenp)) != 0))
 		return (error);

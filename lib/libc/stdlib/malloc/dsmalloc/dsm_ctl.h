@@ -13,6 +13,7 @@
 #define	_DSM_CTL_H_
 
 #include "dsm_defs.h"
+#include "dsm_hooks.h"
 #include "dsm_limit.h"
 
 /* The longest name has seven components. */
@@ -29,6 +30,8 @@ enum ctl_type {
 	CTL_SIZE,
 	CTL_SSIZE,
 	CTL_STRING,
+	CTL_BUFFER,			/* of the caller's, for a string */
+	CTL_HOOKS,			/* an extent_hooks_t * */
 	CTL_NOTIFY
 };
 
@@ -40,6 +43,8 @@ union ctl_value {
 	size_t		 z;
 	ptrdiff_t	 zs;		/* a ssize_t */
 	const char	*s;
+	char		*buf;
+	struct hooks	*hooks;
 	limit_notify_fn	*notify;
 };
 

@@ -81,14 +81,16 @@ ctl_name_parse(const char *s, struct ctl_name *name)
 
 /*
  * May n stand for this placeholder?  Of arenas, MALLCTL_ARENAS_ALL and, as
- * old programs have it, the number of arenas stand for all together.
+ * old programs have it, the number of arenas stand for all together, and
+ * MALLCTL_ARENAS_DESTROYED for those that were.
  */
 static bool
 ctl_index_valid(struct ctl_part placeholder, size_t n)
 {
 
 	if (placeholder.s[1] == 'i')
-		return (n == MALLCTL_ARENAS_ALL || n <= arena_count());
+		return (n == MALLCTL_ARENAS_ALL ||
+		    n == MALLCTL_ARENAS_DESTROYED || n <= arena_count());
 	return (n < SIZE_NCLASSES - 1);
 }
 
@@ -193,7 +195,8 @@ ctl_find(const size_t *mib, size_t n, struct ctl_key *k, unsigned index[2],
 		}
 		if (!ctl_index_valid(part, mib[i]))
 			return (false);
-		index[part.s[1] == 'j'] = (unsigned)mib[i];
+		index[part.s[1] == 'j'] = part.s[1] == 'i' &&
+		    mib[i] == arena_count() ? ARENA_ALL : (unsigned)mib[i];
 	}
 	return (s == NULL);
 }

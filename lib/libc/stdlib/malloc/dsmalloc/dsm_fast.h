@@ -116,8 +116,8 @@ fast_free_sized(void *p, size_t size)
 
 	if (unlikely(i >= NITEMS(size_table) || p == NULL))
 		return (false);
-	return (fast_push(fast_entry(cache_self, (size_t)size_table[i] * 8),
-	    p));
+	return (fast_push(fast_entry(cache_self,
+	    (size_t)load_rlx(&size_sized)[i] * 8), p));
 }
 
 #endif /* !_DSM_FAST_H_ */

@@ -4,9 +4,14 @@
  * Copyright (c) 2026 The dsmalloc authors
  */
 
+#include <errno.h>
 #include <string.h>
 
 #include "dsm_hooks.h"
+#include "dsm_lock.h"
+
+void *(*hooks_hide)(void);
+void (*hooks_show)(void *);
 
 static void *
 default_alloc(struct hooks *h, void *addr, size_t size, size_t align,
@@ -131,6 +136,24 @@ struct hooks hooks_default = {
 	.split = default_split,
 	.merge = default_merge,
 };
+
+void
+hooks_enter(struct hooks_guard *g)
+{
+
+	lock_none();
+	g->error = errno;
+	g->cache = hooks_hide != NULL ? hooks_hide() : NULL;
+}
+
+void
+hooks_leave(const struct hooks_guard *g)
+{
+
+	if (hooks_show != NULL)
+		hooks_show(g->cache);
+	errno = g->error;
+}
 
 /* Zeroed, committed memory, or NULL. */
 void *

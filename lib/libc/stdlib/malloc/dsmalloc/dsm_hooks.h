@@ -7,15 +7,16 @@
 /*
  * hooks: where address space comes from and what may be done with it, in
  * the nine calls that jemalloc's extent hooks are.  The default set stands on
- * os and is the only one so far.  All memory of a pool is asked for, purged
- * and returned through its hooks.  What has no call there, moving pages by
- * mremap and advice on huge pages, is only for memory that is the system's, as
- * hooks_movable() says.
+ * os; it may be called by a program's own.  All memory of a pool is asked for,
+ * purged and returned through its hooks.  What has no call there, moving pages
+ * by mremap and advice on huge pages, is only for memory that is the system's,
+ * as hooks_movable() says.
  *
- * The set is constant once a pool has it.  alloc, dalloc, split and merge run
- * under the pool's lock, purges under none.  A NULL member means "cannot";
- * only alloc must be there.  Every hook but alloc returns true when it did NOT
- * do it.
+ * Default hooks run under the pool's lock, but for purges.  A program's own run
+ * under none, between hooks_enter() and hooks_leave(): they may call malloc()
+ * and mallctl(), which are then served by arena 0 without a cache.  A NULL
+ * member means "cannot"; only alloc must be there.  Every hook but alloc
+ * returns true when it did NOT do it.
  */
 #ifndef _DSM_HOOKS_H_
 #define	_DSM_HOOKS_H_
@@ -43,6 +44,18 @@ struct hooks {
 };
 
 DSM_HIDDEN struct hooks hooks_default;
+
+/* The state of a thread while it runs a hook of the program's. */
+struct hooks_guard {
+	void		*cache;
+	int		 error;		/* errno, which free() preserves */
+};
+
+void	 hooks_enter(struct hooks_guard *);
+void	 hooks_leave(const struct hooks_guard *);
+/* Take this thread's cache away, and give it back; set by dsm_cache.c. */
+DSM_HIDDEN void *(*hooks_hide)(void);
+DSM_HIDDEN void (*hooks_show)(void *);
 
 void	*hooks_alloc(struct hooks *, size_t size, size_t align, unsigned ind);
 bool	 hooks_dalloc(struct hooks *, void *, size_t size, unsigned ind);

@@ -124,6 +124,8 @@ init_parts(void)
 	(void)decay_now();
 	if (!set_boot())
 		return (false);
+	hooks_hide = cache_hide;
+	hooks_show = cache_show;
 	relief_boot();
 #ifndef DSM_IN_LIBC
 	init_hooks();

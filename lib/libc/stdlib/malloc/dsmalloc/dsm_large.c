@@ -7,6 +7,7 @@
 #include "dsm_base.h"
 #include "dsm_decay.h"
 #include "dsm_large.h"
+#include "dsm_lent.h"
 #include "dsm_limit.h"
 #include "dsm_map.h"
 #include "dsm_print.h"
@@ -27,6 +28,7 @@ large_init(struct large *l, struct regions *rs)
 
 	l->regions = rs;
 	lock_init(&l->lock, LOCK_LARGE);
+	TAILQ_INIT(&l->straight);
 }
 
 static void
@@ -97,7 +99,8 @@ large_direct(struct large *l, struct extent *e, size_t size, size_t align,
 {
 	size_t charged, dirty;
 
-	if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN)
+	if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN &&
+	    !pool_is_lent(l->regions->pool))
 		align = LARGE_ALIGN_MIN;
 	if (!limit_charge(size, &charged))
 		return (false);
@@ -108,6 +111,7 @@ large_direct(struct large *l, struct extent *e, size_t size, size_t align,
 		return (false);
 	}
 	lock_take(&l->lock);
+	TAILQ_INSERT_HEAD(&l->straight, e, lru);
 	l->direct += size;
 	lock_drop(&l->lock);
 	limit_settle(charged, size - dirty);
@@ -127,10 +131,10 @@ large_pages(struct large *l, struct extent *e, size_t size, size_t align,
 
 	if (size + slack > REGION_RUN_MAX)
 		return (large_direct(l, e, size, align, zeroed));
-	p = region_alloc(l->regions, size + slack, &e->span.region,
-	    &e->span.page, zeroed);
-	if (p == NULL)
-		return (false);
+	while ((p = region_alloc(l->regions, size + slack, &e->span.region,
+	    &e->span.page, zeroed)) == NULL)
+		if (!regions_grow(l->regions, size + slack))
+			return (false);
 	if (slack != 0) {
 		/* Cut the aligned part out of the run. */
 		q = (char *)ROUND_UP((uintptr_t)p, align);
@@ -190,7 +194,7 @@ large_zero(struct extent *e)
 	struct pool *pl = ((struct large *)e->span.owner)->regions->pool;
 	struct os_range r = { e->span.addr, e->span.size };
 
-	return (e->span.region == NULL &&
+	return (e->span.region == NULL && !pool_is_lent(pl) &&
 	    hooks_purge(pl->hooks, &r, 1, pl->ind, UINT64_MAX) == 1);
 }
 
@@ -212,12 +216,14 @@ large_release(struct extent *e, uint64_t now)
 
 /* A block is about to be released: to the books it is gone. */
 static void
-large_gone(struct large *l, const struct extent *e)
+large_gone(struct large *l, struct extent *e)
 {
 
 	LOCK_ASSERT(&l->lock);
-	if (e->span.region == NULL)
+	if (e->span.region == NULL) {
+		TAILQ_REMOVE(&l->straight, e, lru);
 		l->direct -= e->span.size;
+	}
 }
 
 static inline bool
@@ -310,7 +316,11 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 {
 	size_t osize = e->span.size;
 	struct large *l = e->span.owner;
+	struct pool *pl = l->regions->pool;
 
+	if (e->span.region == NULL && pool_is_lent(pl) &&
+	    !lent_divide(pl, e->span.addr, nsize, osize - nsize))
+		return;
 	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
 	if (e->span.region != NULL)
@@ -397,7 +407,8 @@ large_try_move(struct extent *e, size_t nsize)
 	size_t charged, dirty = 0, more = nsize - e->span.size;
 	void *p;
 
-	if (e->span.region != NULL || !hooks_movable(l->regions->pool->hooks) ||
+	if (e->span.region != NULL || pool_is_lent(l->regions->pool) ||
+	    !hooks_movable(l->regions->pool->hooks) ||
 	    !limit_charge(more, &charged))
 		return (NULL);
 	p = large_move(e, nsize, &dirty);
@@ -420,4 +431,47 @@ large_resize(struct extent *e, size_t nsize, uint64_t now)
 	if (large_grow(e, nsize))
 		return (e->span.addr);
 	return (large_try_move(e, nsize));
+}
+
+void
+large_drop(struct extent *e)
+{
+
+	map_set_one(e->span.addr, NULL, 0);
+	e->span.kind = SPAN_NONE;
+	base_free(BASE_SPAN, e, sizeof(*e));
+}
+
+/* What was out counts as given back. */
+void
+large_reset(struct large *l)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	struct extent *e;
+
+	for (;;) {
+		lock_take(&l->lock);
+		if ((e = TAILQ_FIRST(&l->straight)) != NULL)
+			large_gone(l, e);
+		lock_drop(&l->lock);
+		if (e == NULL)
+			break;
+		large_release(e, now);
+	}
+	lock_take(&l->lock);
+	store_rlx(&l->nstock, 0);
+	l->stock_bytes = 0;
+	store_rlx(&l->bytes, 0);
+	store_rlx(&l->ndalloc, l->nmalloc);
+	lock_drop(&l->lock);
+}
+
+void
+large_recount(struct large *l)
+{
+
+	lock_take(&l->lock);
+	store_rlx(&l->nmalloc, 0);
+	store_rlx(&l->ndalloc, 0);
+	lock_drop(&l->lock);
 }

@@ -40,6 +40,7 @@ struct large {
 	/* Under the lock. */
 	struct lock	 lock;
 	struct extent	*stock[LARGE_STOCK + 1];	/* oldest first */
+	struct extent_list straight;	/* what is not in a region, stock too */
 	unsigned	 nstock;
 	size_t		 stock_bytes;
 	/* Written under the lock, read by anyone. */
@@ -60,6 +61,11 @@ void	 large_free(struct extent *, uint64_t now);
 void	*large_resize(struct extent *, size_t nsize, uint64_t now);
 /* Have the system clear a block, if that is the better way; else false. */
 bool	 large_zero(struct extent *);
+/* A block in a region that is given up as a whole, used or in stock. */
+void	 large_drop(struct extent *);
+/* Give all blocks back that are not in regions; those are gone. */
+void	 large_reset(struct large *);
+void	 large_recount(struct large *);
 /* Let go of the stock that was freed before "before"; true if any. */
 bool	 large_drain(struct large *, uint64_t before, uint64_t now);
 

@@ -155,6 +155,13 @@ lock_leave(const struct lock *l)
 	lock_mine.held[i - 1] = lock_mine.held[--lock_mine.n];
 }
 
+void
+lock_none(void)
+{
+
+	DSM_ASSERT(lock_mine.n == 0 || lock_is_dying());
+}
+
 bool
 lock_held(const struct lock *l)
 {

@@ -22,7 +22,7 @@
 /* Ranks, in the order in which they may be taken. */
 enum lock_rank {
 	LOCK_CACHE = 1,		/* the registry of caches */
-	LOCK_SET,		/* making an arena in a set; who is bound */
+	LOCK_SET,		/* making an arena, who is bound to it */
 	LOCK_ARENA,		/* making an arena's bins */
 	LOCK_BIN,		/* a bin and its slabs */
 	LOCK_LARGE,		/* an arena's large blocks and stock */
@@ -61,11 +61,13 @@ void	lock_check(const struct lock *);
 void	lock_enter(const struct lock *);
 void	lock_leave(const struct lock *);
 bool	lock_held(const struct lock *);		/* by this thread */
+void	lock_none(void);	/* this thread holds none */
 #define	LOCK_ASSERT(l)	DSM_ASSERT(lock_held(l))
 #else
 static inline void lock_check(const struct lock *l) { (void)l; }
 static inline void lock_enter(const struct lock *l) { (void)l; }
 static inline void lock_leave(const struct lock *l) { (void)l; }
+static inline void lock_none(void) { }
 #define	LOCK_ASSERT(l)	((void)0)
 #endif
 

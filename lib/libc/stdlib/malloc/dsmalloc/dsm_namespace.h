@@ -49,7 +49,9 @@
 #define	os_yield	__dsm_os_yield
 
 /* dsm_size.c */
+#define	size_distrust	__dsm_size_distrust
 #define	size_info	__dsm_size_info
+#define	size_sized	__dsm_size_sized
 #define	size_table	__dsm_size_table
 
 /* dsm_limit.c */
@@ -75,6 +77,7 @@
 #define	lock_held	__dsm_lock_held
 #define	lock_init	__dsm_lock_init
 #define	lock_leave	__dsm_lock_leave
+#define	lock_none	__dsm_lock_none
 #define	lock_slow	__dsm_lock_slow
 #define	lock_wake	__dsm_lock_wake
 
@@ -131,8 +134,12 @@
 #define	hooks_alloc	__dsm_hooks_alloc
 #define	hooks_dalloc	__dsm_hooks_dalloc
 #define	hooks_default	__dsm_hooks_default
+#define	hooks_enter	__dsm_hooks_enter
+#define	hooks_hide	__dsm_hooks_hide
+#define	hooks_leave	__dsm_hooks_leave
 #define	hooks_merge	__dsm_hooks_merge
 #define	hooks_purge	__dsm_hooks_purge
+#define	hooks_show	__dsm_hooks_show
 #define	hooks_split	__dsm_hooks_split
 
 /* dsm_mark.c */
@@ -141,15 +148,30 @@
 #define	mark_cut	__dsm_mark_cut
 #define	mark_find	__dsm_mark_find
 
+/* dsm_lent.c */
+#define	lent_adopt	__dsm_lent_adopt
+#define	lent_alloc	__dsm_lent_alloc
+#define	lent_divide	__dsm_lent_divide
+#define	lent_empty	__dsm_lent_empty
+#define	lent_extend	__dsm_lent_extend
+#define	lent_free	__dsm_lent_free
+#define	lent_owed	__dsm_lent_owed
+#define	lent_pinned	__dsm_lent_pinned
+#define	lent_purge	__dsm_lent_purge
+#define	lent_purge_part	__dsm_lent_purge_part
+#define	lent_trim	__dsm_lent_trim
+
 /* dsm_pool.c */
 #define	extent_cut	__dsm_extent_cut
 #define	extent_insert	__dsm_extent_insert
 #define	extent_remove	__dsm_extent_remove
 #define	pool_alloc	__dsm_pool_alloc
+#define	pool_empty	__dsm_pool_empty
 #define	pool_extend	__dsm_pool_extend
 #define	pool_forget	__dsm_pool_forget
 #define	pool_free	__dsm_pool_free
 #define	pool_init	__dsm_pool_init
+#define	pool_lend	__dsm_pool_lend
 #define	pool_mark	__dsm_pool_mark
 #define	pool_marked	__dsm_pool_marked
 #define	pool_trim	__dsm_pool_trim
@@ -159,22 +181,32 @@
 #define	pool_owed	__dsm_pool_owed
 #define	pool_purge	__dsm_pool_purge
 
-/* dsm_region.c */
+/* dsm_region*.c */
+#define	region_add	__dsm_region_add
 #define	region_age	__dsm_region_age
 #define	region_alloc	__dsm_region_alloc
 #define	region_break	__dsm_region_break
+#define	region_delete	__dsm_region_delete
+#define	region_detach	__dsm_region_detach
 #define	region_extend	__dsm_region_extend
 #define	region_free	__dsm_region_free
+#define	region_get	__dsm_region_get
 #define	region_valid	__dsm_region_valid
+#define	regions_grow	__dsm_regions_grow
 #define	regions_init	__dsm_regions_init
+#define	regions_lend	__dsm_regions_lend
 #define	regions_pass	__dsm_regions_pass
 #define	regions_purge	__dsm_regions_purge
+#define	regions_purge_pages __dsm_regions_purge_pages
+#define	regions_reset	__dsm_regions_reset
+#define	regions_trim	__dsm_regions_trim
 
 /* dsm_slab.c */
 #define	slab_bad_free	__dsm_slab_bad_free
 #define	slab_boot	__dsm_slab_boot
 #define	slab_close	__dsm_slab_close
 #define	slab_collect	__dsm_slab_collect
+#define	slab_drop	__dsm_slab_drop
 #define	slab_free_pages	__dsm_slab_free_pages
 #define	slab_geom	__dsm_slab_geom
 #define	slab_open	__dsm_slab_open
@@ -206,7 +238,9 @@
 #define	bin_flush	__dsm_bin_flush
 #define	bin_init	__dsm_bin_init
 #define	bin_purge	__dsm_bin_purge
+#define	bin_recount	__dsm_bin_recount
 #define	bin_requests	__dsm_bin_requests
+#define	bin_reset	__dsm_bin_reset
 #define	bin_out	__dsm_bin_out
 #define	bin_slack	__dsm_bin_slack
 #define	bin_spare	__dsm_bin_spare
@@ -216,8 +250,11 @@
 /* dsm_large.c */
 #define	large_alloc	__dsm_large_alloc
 #define	large_drain	__dsm_large_drain
+#define	large_drop	__dsm_large_drop
 #define	large_free	__dsm_large_free
 #define	large_init	__dsm_large_init
+#define	large_recount	__dsm_large_recount
+#define	large_reset	__dsm_large_reset
 #define	large_resize	__dsm_large_resize
 #define	large_restock	__dsm_large_restock
 #define	large_zero	__dsm_large_zero
@@ -230,10 +267,15 @@
 #define	arena_count	__dsm_arena_count
 #define	arena_forked	__dsm_arena_forked
 #define	arena_get	__dsm_arena_get
+#define	arena_label	__dsm_arena_label
+#define	arena_nauto	__dsm_arena_nauto
 #define	arena_new	__dsm_arena_new
+#define	arena_of_bin	__dsm_arena_of_bin
 #define	arena_out	__dsm_arena_out
 #define	arena_purge_bin	__dsm_arena_purge_bin
 #define	arena_purge_slabs __dsm_arena_purge_slabs
+#define	arena_recount	__dsm_arena_recount
+#define	arena_reset	__dsm_arena_reset
 #define	arena_spare	__dsm_arena_spare
 #define	arena_stats_add	__dsm_arena_stats_add
 #define	arena_unbind	__dsm_arena_unbind
@@ -241,32 +283,53 @@
 
 /* dsm_set.c */
 #define	set_bind	__dsm_set_bind
+#define	set_bind_to	__dsm_set_bind_to
 #define	set_boot	__dsm_set_boot
 #define	set_decay	__dsm_set_decay
 #define	set_decay_ms_get __dsm_set_decay_ms_get
 #define	set_decay_ms_set __dsm_set_decay_ms_set
+#define	set_exists	__dsm_set_exists
 #define	set_freed	__dsm_set_freed
+#define	set_gone	__dsm_set_gone
 #define	set_grown_slow	__dsm_set_grown_slow
 #define	set_held	__dsm_set_held
+#define	set_lock	__dsm_set_lock
 #define	set_may_reclaim	__dsm_set_may_reclaim
+#define	set_new		__dsm_set_new
+#define	set_open	__dsm_set_open
 #define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
 #define	set_relieve	__dsm_set_relieve
+#define	set_restart	__dsm_set_restart
 #define	set_spread	__dsm_set_spread
+#define	set_stats_add	__dsm_set_stats_add
 #define	set_stats_read	__dsm_set_stats_read
 #define	set_tick	__dsm_set_tick
 #define	set_totals	__dsm_set_totals
 #define	set_used	__dsm_set_used
 
+/* dsm_explicit.c */
+#define	explicit_create	__dsm_explicit_create
+#define	explicit_destroy __dsm_explicit_destroy
+#define	explicit_hooks_get __dsm_explicit_hooks_get
+#define	explicit_hooks_set __dsm_explicit_hooks_set
+#define	explicit_name_get __dsm_explicit_name_get
+#define	explicit_name_set __dsm_explicit_name_set
+#define	explicit_reset	__dsm_explicit_reset
+
 /* dsm_cache.c */
 #define	cache_attached	__dsm_cache_attached
+#define	cache_arena	__dsm_cache_arena
+#define	cache_bind	__dsm_cache_bind
 #define	cache_bytes_all	__dsm_cache_bytes_all
 #define	cache_enter	__dsm_cache_enter
 #define	cache_exit_self	__dsm_cache_exit_self
 #define	cache_flush_self	__dsm_cache_flush_self
 #define	cache_fork	__dsm_cache_fork
 #define	cache_free	__dsm_cache_free
+#define	cache_free_explicit __dsm_cache_free_explicit
 #define	cache_free_none	__dsm_cache_free_none
+#define	cache_hide	__dsm_cache_hide
 #define	cache_enter_stray	__dsm_cache_enter_stray
 #define	cache_leave_stray	__dsm_cache_leave_stray
 #define	cache_leave	__dsm_cache_leave
@@ -279,6 +342,7 @@
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
+#define	cache_show	__dsm_cache_show
 #define	cache_tick_now	__dsm_cache_tick_now
 
 /* dsm_relief.c */

@@ -7,6 +7,7 @@
 #include "dsm_base.h"
 #include "dsm_bits.h"
 #include "dsm_conf.h"
+#include "dsm_lent.h"
 #include "dsm_pool.h"
 
 #define	POOL_GROW_MIN	MIB(1)
@@ -35,6 +36,7 @@ pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
 	lock_init(&pl->lock, LOCK_POOL);
 	TAILQ_INIT(&pl->lru);
 	pl->grow = POOL_GROW_MIN;
+	pl->lent = false;
 }
 
 static unsigned
@@ -501,6 +503,8 @@ pool_alloc(struct pool *pl, size_t size, size_t align, size_t *dirty)
 	bool small;
 	void *p;
 
+	if (pool_is_lent(pl))
+		return (lent_alloc(pl, size, align, dirty));
 	lock_take(&pl->lock);
 	small = pool_is_ahead(pl, size);
 	if ((p = pool_take(pl, size, align, small, dirty)) == NULL &&
@@ -514,6 +518,10 @@ void
 pool_free(struct pool *pl, void *p, size_t size, size_t dirty, uint64_t now)
 {
 
+	if (pool_is_lent(pl)) {
+		lent_free(pl, p, size, dirty, now);
+		return;
+	}
 	lock_take(&pl->lock);
 	pl->youngest = DSM_MAX(pl->youngest, now);
 	extent_insert(pl, p, size, dirty, now);
@@ -539,6 +547,8 @@ pool_extend(struct pool *pl, void *p, size_t size, size_t more,
 	struct extent *s;
 	bool ok = false;
 
+	if (pool_is_lent(pl))
+		return (lent_extend(pl, p, size, more, dirty));
 	lock_take(&pl->lock);
 	s = extent_at(pl, end);
 	if (s != NULL && s->span.addr == end && s->span.size >= more &&
@@ -571,19 +581,19 @@ extent_remove(struct pool *pl, struct extent *s)
 	base_free(BASE_SPAN, s, sizeof(*s));
 }
 
-/* Take a free clean extent out of the pool, the largest first. */
+/* Take a free extent of one state out of the pool, the largest first. */
 static bool
-pool_pop_clean(struct pool *pl, struct os_range *r)
+pool_pop(struct pool *pl, bool dirty, struct os_range *r)
 {
 	struct extent *s;
 	unsigned b, end;
 
 	for (b = end = POOL_BUCKETS; b-- > 0;)
-		if (bits_test(pl->mask[0], b))
+		if (bits_test(pl->mask[dirty], b))
 			break;
 	if (b >= end)
 		return (false);
-	s = TAILQ_FIRST(&pl->bucket[0][b]);
+	s = TAILQ_FIRST(&pl->bucket[dirty][b]);
 	r->addr = s->span.addr;
 	r->len = s->span.size;
 	extent_remove(pl, s);
@@ -595,14 +605,70 @@ pool_trim(struct pool *pl)
 {
 	struct os_range r;
 
+	if (pool_is_lent(pl)) {
+		lent_trim(pl);
+		return;
+	}
 	lock_take(&pl->lock);
-	while (pool_pop_clean(pl, &r)) {
+	while (pool_pop(pl, false, &r)) {
 		if (!hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind)) {
 			extent_insert(pl, r.addr, r.len, 0, 0);
 			break;
 		}
 		pl->mapped -= r.len;
 		mark_cut(&pl->marks, r.addr, r.len);
+	}
+	lock_drop(&pl->lock);
+}
+
+void
+pool_empty(struct pool *pl)
+{
+	struct os_range r;
+
+	if (pool_is_lent(pl)) {
+		lent_empty(pl);
+		return;
+	}
+	lock_take(&pl->lock);
+	while (pool_pop(pl, true, &r) || pool_pop(pl, false, &r)) {
+		if (hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind))
+			pl->mapped -= r.len;
+		mark_cut(&pl->marks, r.addr, r.len);
+	}
+	DSM_ASSERT(pl->mapped == 0);
+	pl->grow = POOL_GROW_MIN;
+	lock_drop(&pl->lock);
+}
+
+/* All free extents of one state go over to the new hooks. */
+static void
+pool_lend_free(struct pool *pl, bool dirty, struct extent_list *all)
+{
+	struct extent *e;
+	unsigned b;
+
+	for (b = 0; b < POOL_BUCKETS; b++)
+		while (bits_test(pl->mask[dirty], b)) {
+			e = TAILQ_FIRST(&pl->bucket[dirty][b]);
+			extent_unlink(pl, e);
+			TAILQ_INSERT_TAIL(all, e, link);
+		}
+}
+
+void
+pool_lend(struct pool *pl, struct hooks *h)
+{
+	struct extent_list all = TAILQ_HEAD_INITIALIZER(all);
+
+	lock_take(&pl->lock);
+	store_rlx(&pl->hooks, h);
+	if (!pl->lent) {
+		pool_lend_free(pl, true, &all);
+		pool_lend_free(pl, false, &all);
+		pl->marks.n = 0;
+		store_rlx(&pl->lent, true);
+		lent_adopt(pl, &all);
 	}
 	lock_drop(&pl->lock);
 }

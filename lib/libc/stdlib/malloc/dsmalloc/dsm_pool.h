@@ -39,6 +39,9 @@
  * once, when that cannot kill a program in a sandbox any more: where there are
  * not, marks are given up; where all processes get them, great blocks do too.
  *
+ * Memory of a program's own hooks is another matter: see dsm_lent.h, to which
+ * the functions here hand over.
+ *
  * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held, a batch at a time
  * (dsm_budget.h), of a long extent the end first.  Failure: NULL.
@@ -75,6 +78,11 @@ struct pool {
 	size_t		 grow;		/* next mapping's bytes */
 	bool		 markless;	/* for good */
 	struct marks	 marks;
+	/* Of lent memory (dsm_lent.c); "lent" is for good. */
+	bool		 lent;		/* atomic */
+	struct extent_list owed;	/* dirty ones, oldest first */
+	struct extent_list kept;
+	struct extent_list pinned;	/* not free ones: what alloc gave */
 	/* Written under the lock, read by anyone. */
 	size_t		 mapped;
 	size_t		 dirty;
@@ -84,6 +92,14 @@ struct pool {
 };
 
 void	 pool_init(struct pool *, struct hooks *, unsigned ind);
+/* From now on all comes from and goes to these; nobody may be at it. */
+void	 pool_lend(struct pool *, struct hooks *);
+static inline bool
+pool_is_lent(const struct pool *pl)
+{
+
+	return (unlikely(load_rlx(&pl->lent)));
+}
 /* *dirty: about how many bytes of it have memory; 0: it reads as zero. */
 void	*pool_alloc(struct pool *, size_t size, size_t align, size_t *dirty);
 void	 pool_free(struct pool *, void *, size_t size, size_t dirty,
@@ -94,6 +110,8 @@ bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
 /* Give clean address space back to where it came from, as far as it takes
  * it: what is free in pieces may do in one. */
 void	 pool_trim(struct pool *);
+/* Give all of it back, which must be free; used as it may be. */
+void	 pool_empty(struct pool *);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, void *, size_t size);
 /* This is filled or about to be: it may be huge, if the pool is big enough.
@@ -111,6 +129,18 @@ void	 extent_insert(struct pool *, char *p, size_t size, size_t dirty,
 bool	 extent_cut(struct pool *, struct extent *, char *p, size_t size,
 	    size_t *dirty);
 void	 extent_remove(struct pool *, struct extent *);
+/* What of an extent: "since" of the time that it has left until its age is
+ * that of "old". */
+static inline size_t
+extent_owed(const struct extent *s, uint64_t old, uint64_t since)
+{
+	uint64_t left = s->stamp - DSM_MIN(s->stamp, old) + since;
+
+	return (left == 0 ? s->dirty : (s->dirty >> os_page_shift) * since /
+	    left << os_page_shift);
+}
+/* Extents whose age is looked at for that in one visit. */
+#define	POOL_LOOKS	256
 /* Of what was freed before "young" how much should go now, so that it goes
  * evenly and is gone at the age of "old", "since" ms after the last time. */
 size_t	 pool_owed(struct pool *, uint64_t old, uint64_t young,

@@ -7,6 +7,7 @@
 /*
  * purge: the part of pool that gives dirty extents back to the system.
  */
+#include "dsm_lent.h"
 #include "dsm_os.h"
 #include "dsm_pool.h"
 
@@ -14,8 +15,6 @@
  * faults by which a quarter of it would come back.  A smaller part leaves the
  * process and is the kernel's to find when it is short of memory. */
 #define	POOL_BREAK	(POOL_HUGE / 4)
-/* Extents whose age is looked at in one visit. */
-#define	POOL_LOOKS	256
 
 /* Extents that are out of the pool, to be purged without a lock. */
 struct pool_batch {
@@ -108,15 +107,14 @@ pool_owed(struct pool *pl, uint64_t old, uint64_t young, uint64_t since)
 	unsigned looks = POOL_LOOKS;
 	size_t owed = 0;
 	struct extent *s;
-	uint64_t left;
 
+	if (pool_is_lent(pl))
+		return (lent_owed(pl, old, young, since));
 	lock_take(&pl->lock);
 	TAILQ_FOREACH(s, &pl->lru, lru) {
 		if (s->stamp >= young || looks-- == 0)
 			break;
-		left = s->stamp - DSM_MIN(s->stamp, old) + since;
-		owed += left == 0 ? s->dirty : (s->dirty >> os_page_shift) *
-		    since / left << os_page_shift;
+		owed += extent_owed(s, old, since);
 	}
 	lock_drop(&pl->lock);
 	return (ROUND_DOWN(owed, POOL_HUGE));
@@ -153,6 +151,8 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep, struct budget *b)
 	bool failed = false;
 	unsigned done;
 
+	if (pool_is_lent(pl))
+		return (lent_purge(pl, before, keep, b));
 	while (!failed && budget_left(b)) {
 		lock_take(&pl->lock);
 		pool_due(pl, before, keep, budget_batch(b), &pb);

@@ -105,39 +105,41 @@ region_valid(const struct region *r)
 	    r->ndirty == dirty && r->longest == region_find_longest(r));
 }
 
-/* A region from the pool, all of it free. */
-static struct region *
-region_new(struct regions *rs)
+struct region *
+region_get(struct regions *rs, size_t size, size_t need, size_t align,
+    size_t *dirty, size_t *charged)
 {
-	size_t align = REGION_BYTES, size = REGION_BYTES;
-	size_t charged, dirty;
 	struct region *r;
 
-	LOCK_ASSERT(&rs->lock);
 	if ((r = base_alloc(BASE_REGION, sizeof(*r))) == NULL)
 		return (NULL);
-	if (load_rlx(&rs->pool->mapped) == 0 && conf.thp != CONF_THP_ALWAYS) {
-		size = REGION_FIRST;
-		align = os_page;
-	}
 	memset(r, 0, sizeof(*r));
-	r->addr = pool_alloc(rs->pool, size, align, &dirty);
-	/* Where a part of it has memory all of it counts. */
-	if (r->addr != NULL && !limit_charge(dirty == 0 ? 0 : size - dirty,
-	    &charged)) {
-		pool_free(rs->pool, r->addr, size, dirty, 0);
-		r->addr = NULL;
+	while ((r->addr = pool_alloc(rs->pool, size, align, dirty)) == NULL) {
+		if (size <= need) {
+			base_free(BASE_REGION, r, sizeof(*r));
+			return (NULL);
+		}
+		size = DSM_MAX(need, ROUND_UP(size / 2, os_page));
 	}
-	if (r->addr == NULL) {
+	/* Where a part of it has memory all of it counts. */
+	if (!limit_charge(*dirty == 0 ? 0 : size - *dirty, charged)) {
+		pool_free(rs->pool, r->addr, size, *dirty, 0);
 		base_free(BASE_REGION, r, sizeof(*r));
 		return (NULL);
 	}
 	r->set = rs;
-	r->pass = rs->pass;
 	r->npages = (uint16_t)(size >> os_page_shift);
 	r->longest = r->npages;
-	r->huge = size == REGION_BYTES && pool_marked(rs->pool, r->addr) &&
-	    pool_marked(rs->pool, r->addr + size - 1);
+	return (r);
+}
+
+void
+region_add(struct region *r, size_t dirty, size_t charged)
+{
+	struct regions *rs = r->set;
+
+	LOCK_ASSERT(&rs->lock);
+	r->pass = rs->pass;
 	if (dirty != 0) {
 		/* Where is not known: all may be, and what is not counts as
 		 * fresh here, since it won't when it is taken. */
@@ -153,14 +155,33 @@ region_new(struct regions *rs)
 	rs->seen++;
 	TAILQ_INSERT_TAIL(&rs->all, r, all);
 	region_link(r);
+}
+
+static struct region *
+region_new(struct regions *rs)
+{
+	size_t align = REGION_BYTES, charged, dirty, size = REGION_BYTES;
+	struct region *r;
+
+	LOCK_ASSERT(&rs->lock);
+	if (load_rlx(&rs->pool->mapped) == 0 && conf.thp != CONF_THP_ALWAYS) {
+		size = REGION_FIRST;
+		align = os_page;
+	}
+	if ((r = region_get(rs, size, size, align, &dirty, &charged)) == NULL)
+		return (NULL);
+	r->huge = size == REGION_BYTES && pool_marked(rs->pool, r->addr) &&
+	    pool_marked(rs->pool, r->addr + size - 1);
+	region_add(r, dirty, charged);
 	return (r);
 }
 
-static void
-region_delete(struct region *r, uint64_t now)
+void
+region_detach(struct region *r)
 {
 	struct regions *rs = r->set;
 
+	LOCK_ASSERT(&rs->lock);
 	region_unlink(r, r->longest);
 	TAILQ_REMOVE(&rs->all, r, all);
 	rs->nempty--;
@@ -168,10 +189,17 @@ region_delete(struct region *r, uint64_t now)
 	rs->seen -= r->pass == rs->pass;
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
-	if (r->broken) {
+	if (r->broken)
 		rs->nbroken--;
+}
+
+void
+region_delete(struct region *r, uint64_t now)
+{
+	struct regions *rs = r->set;
+
+	if (r->broken)
 		pool_mark(rs->pool, r->addr, REGION_BYTES, false);
-	}
 	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
 	    (size_t)r->ndirty << os_page_shift, now);
 	base_free(BASE_REGION, r, sizeof(*r));
@@ -214,6 +242,7 @@ region_take(struct region *r, unsigned page, unsigned n)
 
 	if (r->nused == 0)
 		r->set->nempty--;
+	r->idle = false;
 	for (i = page / BITS_WORD; i * BITS_WORD < end; i++) {
 		m = bits_mask(i, page, end);
 		if ((r->touched[i] & m) == m)
@@ -338,8 +367,8 @@ region_alloc(struct regions *rs, size_t size, struct region **rp,
 	char *p;
 
 	lock_take(&rs->lock);
-	if ((r = region_fit(rs, n)) == NULL && ((r = region_new(rs)) == NULL ||
-	    r->longest < n)) {
+	if ((r = region_fit(rs, n)) == NULL && (pool_is_lent(rs->pool) ||
+	    (r = region_new(rs)) == NULL || r->longest < n)) {
 		lock_drop(&rs->lock);
 		return (NULL);
 	}
@@ -373,8 +402,11 @@ region_release(struct region *r, unsigned page, unsigned n, uint64_t now)
 	if (run > r->longest)
 		region_set_longest(r, run);
 	DSM_ASSERT(region_valid(r));
-	if (r->nused == 0 && ++r->set->nempty > 1)
+	if (r->nused == 0 && ++r->set->nempty > 1 &&
+	    !pool_is_lent(r->set->pool)) {
+		region_detach(r);
 		region_delete(r, now);
+	}
 }
 
 void
@@ -501,6 +533,8 @@ region_break(struct region *r, void *page, size_t size)
 {
 	bool huge, yields;
 
+	if (r->pinned)
+		return (false);
 	lock_take(&r->set->lock);
 	huge = r->huge;
 	yields = !huge || (unsigned)(r->npages - r->nused) +
@@ -566,6 +600,8 @@ region_hold_due(struct region *r, struct region_purge *rp)
 	unsigned end, n, start = 0;
 	struct region_hold *broken = NULL;
 
+	if (r->pinned)
+		return (true);
 	n = region_due(r, rp->what != REGIONS_OLD, due);
 	if (r->huge && n < r->npages) {
 		if (!region_yields(n, rp))
@@ -652,17 +688,19 @@ regions_hold(struct regions *rs, struct region_purge *rp)
 	return (false);
 }
 
-/* Have the system take what is held; how many of the runs it took.  A huge
- * page is not broken up for nothing. */
+/* Have the system, or the hooks, take what is held; how many of the runs they
+ * took.  A huge page is not broken up for nothing. */
 static unsigned
 regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
 {
 	struct region_hold *h;
+	struct region *in[OS_PURGE_MAX];
 	struct os_range v[OS_PURGE_MAX];
 	unsigned i;
 
 	for (i = 0; i < rp->n; i++) {
 		h = &rp->hold[i];
+		in[i] = h->region;
 		v[i].addr = h->region->addr + ((size_t)h->page <<
 		    os_page_shift);
 		v[i].len = (size_t)h->n << os_page_shift;
@@ -671,7 +709,7 @@ regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
 			until = UINT64_MAX;
 		}
 	}
-	return (hooks_purge(rs->pool->hooks, v, rp->n, rs->pool->ind, until));
+	return (regions_purge_pages(rs, in, v, rp->n, until));
 }
 
 /* A run was purged, or could not be: it is free again. */

@@ -73,6 +73,8 @@ struct region {
 	uint32_t	 pass;		/* the last that saw it whole */
 	bool		 huge;		/* may be one huge page */
 	bool		 broken;	/* was, and is not to be one again */
+	bool		 pinned;	/* its pages stay, used or not */
+	bool		 idle;		/* empty since the last pass */
 	LIST_ENTRY(region) link;	/* by longest run */
 	TAILQ_ENTRY(region) all;	/* seen longest ago first */
 	uint64_t	 used[REGION_WORDS];
@@ -136,6 +138,28 @@ void	 regions_pass(struct regions *);
  * budget allows, and purge what is asked for of them; how many bytes. */
 size_t	 regions_purge(struct regions *, enum regions_what, unsigned part,
 	    struct budget *);
+/* Purge pages, each range in a region: how many of the leading ones were done.
+ * None is begun after "until". */
+unsigned regions_purge_pages(struct regions *, struct region *const *,
+	    const struct os_range *, unsigned n, uint64_t until);
+/* A region from the pool, all of it free, of "size" or less, but no less than
+ * "need", which is nobody else's yet; into the set, locked, and out of it; and
+ * back to the pool. */
+struct region *region_get(struct regions *, size_t size, size_t need,
+	    size_t align, size_t *dirty, size_t *charged);
+void	 region_add(struct region *, size_t dirty, size_t charged);
+void	 region_detach(struct region *);
+void	 region_delete(struct region *, uint64_t now);
+/* Memory of a program's hooks: no lock may be held while there is more asked
+ * for or given back.  So region_alloc() does not, and empty regions stay: the
+ * first of these makes room for a run, the other lets empty ones go that were
+ * so at the last call as well, or all. */
+bool	 regions_grow(struct regions *, size_t size);
+void	 regions_trim(struct regions *, bool all);
+/* The pool is lent from now on. */
+void	 regions_lend(struct regions *);
+/* Give up all that is in use: every region goes back to the pool. */
+void	 regions_reset(struct regions *, uint64_t now);
 bool	 region_valid(const struct region *);	/* for assertions */
 
 /* Bytes were taken from the pool that had no memory yet. */

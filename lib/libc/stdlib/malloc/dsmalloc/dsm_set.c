@@ -16,8 +16,10 @@
 
 _Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
 
+struct lock set_lock = LOCK_INITIALIZER(LOCK_SET);
 static struct set set_auto;		/* of the automatic arenas */
-static struct set *set_all = &set_auto;	/* atomic */
+static struct set *set_all = &set_auto;	/* atomic; under the lock */
+struct stats_arena set_gone;
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 
 /* Every set; the arenas of one, in the order in which they were made. */
@@ -52,16 +54,31 @@ static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 #define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
+void
+set_restart(struct set *s)
+{
+
+	decay_init(&s->decay, s == &set_auto ? conf.dirty_decay_ms :
+	    load_rlx(&set_auto.decay.ms));
+	s->look = conf.dirty_max;
+	s->capping = false;
+	s->peak = s->pause = 0;
+	s->round = 0;
+	s->cursor = s->stage = 0;
+	memset(&s->grown, 0, sizeof(s->grown));
+	memset(&s->capped, 0, sizeof(s->capped));
+	s->regions.npurge = s->pool.npurge = 0;
+	s->regions.purged = s->pool.purged = 0;
+}
+
 static void
 set_init(struct set *s, struct hooks *h, unsigned ind)
 {
 
-	lock_init(&s->lock, LOCK_SET);
 	pool_init(&s->pool, h, ind);
 	regions_init(&s->regions, &s->pool);
-	decay_init(&s->decay, conf.dirty_decay_ms);
-	s->look = conf.dirty_max;
-	if (conf.dirty_decay_ms == 0)
+	set_restart(s);
+	if (s->decay.ms == 0)
 		pool_unmark(&s->pool);
 }
 
@@ -71,13 +88,33 @@ set_add(struct set *s, unsigned ind)
 {
 	struct arena *a, **end = &s->arenas;
 
-	LOCK_ASSERT(&s->lock);
+	LOCK_ASSERT(&set_lock);
 	if ((a = arena_new(ind, s, &s->regions)) == NULL)
 		return (NULL);
 	while (*end != NULL)
 		end = &(*end)->next;
 	store_rel(end, a);
-	s->narenas++;
+	add_rlx(&s->narenas, 1);
+	return (a);
+}
+
+struct arena *
+set_new(unsigned ind)
+{
+	struct arena *a;
+	struct set *s;
+
+	if ((s = base_alloc(BASE_SET, sizeof(*s))) == NULL)
+		return (NULL);
+	memset(s, 0, sizeof(*s));
+	s->shut = SET_DEAD;
+	set_init(s, &hooks_default, ind);
+	if ((a = set_add(s, ind)) == NULL) {
+		base_free(BASE_SET, s, sizeof(*s));
+		return (NULL);
+	}
+	s->next = set_all;
+	store_rel(&set_all, s);
 	return (a);
 }
 
@@ -88,9 +125,9 @@ set_boot(void)
 
 	arena_boot();
 	set_init(&set_auto, &hooks_default, 0);
-	lock_take(&set_auto.lock);
+	lock_take(&set_lock);
 	a = set_add(&set_auto, 0);
-	lock_drop(&set_auto.lock);
+	lock_drop(&set_lock);
 	return (a != NULL);
 }
 
@@ -98,20 +135,39 @@ struct arena *
 set_bind(void)
 {
 	struct arena *a, *best = NULL;
-	struct set *s = &set_auto;
+	unsigned i, none = arena_nauto();
 
-	lock_take(&s->lock);
-	SET_ARENAS(s, a)
-		if (best == NULL || (a->ind < load_rlx(&set_most) &&
-		    load_rlx(&a->nthreads) < load_rlx(&best->nthreads)))
+	lock_take(&set_lock);
+	for (i = arena_nauto(); i-- > 0;)
+		if ((a = arena_get(i)) == NULL)
+			none = i;
+		else if (best == NULL || best->ind >= load_rlx(&set_most) ||
+		    load_rlx(&a->nthreads) <= load_rlx(&best->nthreads))
 			best = a;
 	if (load_rlx(&best->nthreads) != 0 &&
-	    s->narenas < DSM_MIN(arena_count(), load_rlx(&set_most)) &&
-	    (a = set_add(s, s->narenas)) != NULL)
+	    none < DSM_MIN(arena_nauto(), load_rlx(&set_most)) &&
+	    (a = set_add(&set_auto, none)) != NULL)
 		best = a;
 	add_rlx(&best->nthreads, 1);
-	lock_drop(&s->lock);
+	lock_drop(&set_lock);
 	return (best);
+}
+
+struct arena *
+set_bind_to(unsigned index)
+{
+	struct arena *a;
+
+	lock_take(&set_lock);
+	a = arena_get(index);
+	if (a == NULL && index < arena_nauto())
+		a = set_add(&set_auto, index);
+	if (a != NULL && load_rlx(&a->set->shut) != SET_OPEN)
+		a = NULL;
+	if (a != NULL)
+		add_rlx(&a->nthreads, 1);
+	lock_drop(&set_lock);
+	return (a);
 }
 
 void
@@ -230,11 +286,45 @@ set_purge(struct set *s, uint64_t now)
 	SET_ARENAS(s, a)
 		arena_purge_slabs(a, &b, now);
 	set_fade(s, now);
+	if (pool_is_lent(&s->pool))
+		regions_trim(&s->regions, true);
 	regions_pass(&s->regions);
 	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, &b);
 	(void)pool_purge(&s->pool, DECAY_NEVER, 0, &b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
+}
+
+/* A pass says that it is at it, then looks whether the set is shut; who shuts
+ * it does so first, then looks: one of them sees the other. */
+static bool
+set_enter(struct set *s)
+{
+
+	add_rlx(&s->busy, 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (likely(load_acq(&s->shut) == SET_OPEN))
+		return (true);
+	sub_rlx(&s->busy, 1);
+	return (false);
+}
+
+static void
+set_leave(struct set *s)
+{
+
+	(void)__atomic_fetch_sub(&s->busy, 1, __ATOMIC_RELEASE);
+}
+
+void
+set_open(struct set *s)
+{
+
+	store_rel(&s->shut, SET_OPEN);
+	/* A scan has raised the global deadline, then looked whether this is
+	 * shut. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	decay_lower(load_rlx(&s->decay.next));
 }
 
 /* A round begins with what takes no purging. */
@@ -243,6 +333,8 @@ set_round(struct set *s, uint64_t now)
 {
 
 	set_spare(s, now);
+	if (pool_is_lent(&s->pool))
+		regions_trim(&s->regions, false);
 	regions_pass(&s->regions);
 	s->cursor = 0;
 }
@@ -346,9 +438,13 @@ set_tick(uint64_t now)
 		return;
 	decay_scan();
 	SETS(s) {
+		/* One that is shut has its deadline when it is opened. */
+		if (!set_enter(s))
+			continue;
 		if (decay_begin(&s->decay, now))
 			set_due(s, now);
 		decay_lower(load_rlx(&s->decay.next));
+		set_leave(s);
 	}
 }
 
@@ -417,8 +513,10 @@ set_relieve(size_t bytes)
 
 	b.most = bytes;
 	SETS(s)
-		if (budget_left(&b))
+		if (budget_left(&b) && set_enter(s)) {
 			set_shed_all(s, &b, now);
+			set_leave(s);
+		}
 	limit_recount(set_held);
 }
 
@@ -528,20 +626,21 @@ set_freed(struct arena *a, uint64_t now)
 		set_freed_slow(a, dirty, now);
 }
 
-/* Has a set arenas of this index, as mallctl has them?  One above the last
- * means all. */
+bool
+set_exists(unsigned index)
+{
+	const struct arena *a = arena_get(index);
+
+	return (index == ARENA_ALL ||
+	    (a != NULL && load_rlx(&a->set->shut) == SET_OPEN));
+}
+
+/* Does this set hold the pages of that arena? */
 static bool
 set_has(const struct set *s, unsigned index)
 {
 
-	return (index >= arena_count() || arena_get(index)->set == s);
-}
-
-static bool
-set_exists(unsigned index)
-{
-
-	return (index >= arena_count() || arena_get(index) != NULL);
+	return (index == ARENA_ALL || arena_get(index)->set == s);
 }
 
 /* What is due by now, however long it takes. */
@@ -565,7 +664,7 @@ set_decay(unsigned index, bool everything)
 	if (!set_exists(index))
 		return (false);
 	SETS(s) {
-		if (!set_has(s, index))
+		if (!set_has(s, index) || !set_enter(s))
 			continue;
 		if (everything)
 			set_purge(s, now);
@@ -573,6 +672,7 @@ set_decay(unsigned index, bool everything)
 			set_decay_now(s, now);
 		if (set_owes(s))
 			decay_arm(&s->decay, now);
+		set_leave(s);
 	}
 	return (true);
 }
@@ -588,25 +688,37 @@ set_used(void)
 	return (bytes);
 }
 
+/* What the program's hooks have lent is of use to its own arena alone. */
+static bool
+set_helps(const struct set *s, const struct arena *a)
+{
+
+	return (s == a->set || (!pool_is_lent(&s->pool) &&
+	    !pool_is_lent(&a->set->pool)));
+}
+
 bool
-set_may_reclaim(size_t size)
+set_may_reclaim(const struct arena *a, size_t size)
 {
 	const struct set *s;
 
 	SETS(s)
-		if (size <= load_rlx(&s->pool.mapped))
+		if (set_helps(s, a) && size <= load_rlx(&s->pool.mapped))
 			return (true);
 	return (false);
 }
 
 void
-set_reclaim(void)
+set_reclaim(const struct arena *a)
 {
 	struct set *s;
 
 	SETS(s) {
+		if (!set_helps(s, a) || !set_enter(s))
+			continue;
 		set_purge(s, load_rlx(&decay_clock));
 		pool_trim(&s->pool);
+		set_leave(s);
 	}
 	limit_recount(set_held);
 }
@@ -664,7 +776,7 @@ set_decay_ms_get(unsigned index)
 {
 	const struct set *s = &set_auto;
 
-	if (index < arena_count() && arena_get(index) != NULL)
+	if (index != ARENA_ALL && set_exists(index))
 		s = arena_get(index)->set;
 	return (load_rlx(&s->decay.ms));
 }
@@ -691,7 +803,7 @@ set_decay_ms_set(unsigned index, int64_t ms)
 }
 
 /* The pages that the arenas of a set share count as the first one's. */
-static void
+void
 set_stats_add(const struct set *s, struct stats_arena *st)
 {
 	const struct regions *rs = &s->regions;
@@ -712,12 +824,17 @@ set_stats_read(unsigned index, struct stats_arena *st)
 	const struct set *s;
 	struct arena *a;
 
+	if (index == ARENA_DESTROYED) {
+		*st = set_gone;
+		return (true);
+	}
 	memset(st, 0, sizeof(*st));
 	if (!set_exists(index))
 		return (false);
 	SETS(s)
 		SET_ARENAS(s, a) {
-			if (index < arena_count() && a->ind != index)
+			if (load_rlx(&s->shut) != SET_OPEN ||
+			    (index != ARENA_ALL && a->ind != index))
 				continue;
 			arena_stats_add(a, st);
 			if (a == load_acq(&s->arenas))

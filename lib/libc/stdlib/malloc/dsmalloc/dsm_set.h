@@ -10,9 +10,10 @@
  * Theory of operation.  A set has one pool, one set of regions and one decay
  * time; its arenas have bins and stocks of large blocks each, for those are
  * what threads contend for.  What one arena frees so serves all.  The
- * automatic arenas are one set.  Sets hang in a list that decay's scan walks
- * without a lock: they only ever come, and are never unmapped, nor are their
- * arenas.
+ * automatic arenas are one set, and each explicit one is one by itself.  Sets
+ * hang in a list that decay's scan walks without a lock: they only ever come,
+ * and are never unmapped, nor are their arenas.  A destroyed arena and its set
+ * are shut, and serve the next one that is created, under the same index.
  *
  * What goes back, and when.  By age: each set has its decay time, and any
  * thread that finds the one global deadline passed visits all sets that are
@@ -25,7 +26,7 @@
  * (set_grown_slow()).  By limit: near one, what is free goes whatever its age
  * (dsm_relief.h).
  *
- * Locks: the set's, for making arenas in it and binding threads; above that
+ * Locks: one of all sets, for making arenas and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by
  * atomics.  A visit runs under no lock.
  */
@@ -38,6 +39,10 @@
 #include "dsm_lock.h"
 #include "dsm_pool.h"
 #include "dsm_region.h"
+
+/* Whether passes and threads may come to a set: not while it is reset or being
+ * destroyed, nor when its arena has been. */
+enum { SET_OPEN, SET_SHUT, SET_DEAD };
 
 /* Dirty memory is looked at for every so many fresh bytes taken.  Twice as
  * many cost a process of 7 MiB half a one, and save it a quarter of its
@@ -71,12 +76,14 @@ struct set {
 	size_t		 pause;		/* in looks, after one in vain */
 	struct set_credit grown;
 	struct set_credit capped;	/* the same of the cap */
-	/* Under the lock. */
-	struct lock	 lock;
-	unsigned	 narenas;
+	/* Written under the sets' lock. */
 	struct arena	*arenas;	/* atomic; they stay */
+	unsigned	 narenas;	/* atomic */
 	/* Constant. */
 	struct set	*next;
+	/* Atomic. */
+	uint32_t	 busy;		/* passes that are at it */
+	uint32_t	 shut;		/* SET_*; written under the lock */
 };
 
 /* What all sets have together, in bytes. */
@@ -90,6 +97,19 @@ struct set_totals {
 bool	 set_boot(void);
 /* The automatic arena with the fewest threads; counts one more. */
 struct arena *set_bind(void);
+/* The same for an arena by its index, which is made if it is an automatic
+ * one; NULL where there is none. */
+struct arena *set_bind_to(unsigned index);
+
+/* For dsm_explicit.c, under the lock: a set, shut, with an arena of its own;
+ * a set's state of mind as when it was made; let passes and threads come to
+ * it, when it was shut; all figures of its pages. */
+DSM_HIDDEN struct lock	set_lock;
+DSM_HIDDEN struct stats_arena set_gone;	/* of destroyed arenas, added up */
+struct arena *set_new(unsigned ind);
+void	 set_restart(struct set *);
+void	 set_open(struct set *);
+void	 set_stats_add(const struct set *, struct stats_arena *);
 /* Spread threads over so many arenas at the most. */
 void	 set_spread(unsigned n);
 
@@ -109,10 +129,10 @@ set_grown(struct arena *a)
 }
 /* What the program has been handed out lately, at its peak, in bytes. */
 size_t	 set_used(void);
-/* Out of memory: could what is free here serve a request of that size? */
-bool	 set_may_reclaim(size_t size);
+/* Out of memory: could what is free serve this arena with that size? */
+bool	 set_may_reclaim(const struct arena *, size_t size);
 /* Free slabs and blocks become pages again, and free pages the system's. */
-void	 set_reclaim(void);
+void	 set_reclaim(const struct arena *);
 /* Memory of the whole process that counts for limits (dsm_limit.h). */
 size_t	 set_held(void);
 /* What may lie unused has changed: the next free looks at that. */
@@ -122,8 +142,9 @@ void	 set_relieve(size_t bytes);
 /* Of counters as they are: without a lock. */
 void	 set_totals(struct set_totals *);
 
-/* For mallctl and statistics, by an arena's index: from arena_count() on it
- * means all.  False: there is no such arena. */
+/* For mallctl and statistics, by an arena's index or ARENA_ALL; statistics
+ * also for ARENA_DESTROYED.  False: there is no such arena. */
+bool	 set_exists(unsigned index);
 bool	 set_decay(unsigned index, bool everything);
 int64_t	 set_decay_ms_get(unsigned index);
 bool	 set_decay_ms_set(unsigned index, int64_t ms);

@@ -59,5 +59,15 @@ const uint8_t size_table[SIZE_SMALL_MAX / 8] = {
 	[3584 ... 4095] = 123,
 };
 
+const uint8_t *size_sized = size_table;
+static uint8_t	size_zeroes[SIZE_SMALL_MAX / 8];
+
+void
+size_distrust(void)
+{
+
+	store_rlx(&size_sized, size_zeroes);
+}
+
 /* The widest entry, three times the last class, must fit a byte. */
 _Static_assert((SIZE_NCLASSES - 1) * 3 <= UINT8_MAX, "size_table's bytes");

@@ -52,6 +52,20 @@ DSM_HIDDEN const struct size_info	size_info[SIZE_NCLASSES];
  * class's 24-byte entry in a cache, one address computation. */
 DSM_HIDDEN const uint8_t		size_table[SIZE_SMALL_MAX / 8];
 
+/*
+ * What a sized free takes a block's class from, reading no metadata: size_table
+ * until memory comes into being that is not to be cached by its class, then a
+ * table of zeroes, class 0, for good.  So to ask costs it nothing.
+ */
+DSM_HIDDEN const uint8_t *size_sized;	/* atomic */
+void	 size_distrust(void);
+static inline bool
+size_trusted(void)
+{
+
+	return (load_rlx(&size_sized) == size_table);
+}
+
 static inline unsigned
 size_class(size_t size)
 {

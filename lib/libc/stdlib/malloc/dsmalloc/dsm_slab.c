@@ -182,14 +182,31 @@ slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 	return (s);
 }
 
+/* Nothing of ours is there any more. */
+static DSM_INLINE void
+slab_forget(struct slab *s)
+{
+
+	map_clear(s->span.addr, s->span.size);
+	s->span.kind = SPAN_NONE;
+}
+
+void
+slab_drop(struct slab *s)
+{
+	const struct slab_geom *g = &slab_geom[s->span.class];
+
+	slab_forget(s);
+	base_free((enum base_type)g->type, s, g->size);
+}
+
 void
 slab_close(struct slab *s, uint64_t now)
 {
 	const struct slab_geom *g = &slab_geom[s->span.class];
 
 	DSM_ASSERT(slab_valid(s) && slab_nfree(s) == s->nslots && s->owed == 0);
-	map_clear(s->span.addr, s->span.size);
-	s->span.kind = SPAN_NONE;
+	slab_forget(s);
 	region_free(s->span.region, s->span.page, s->span.size, now);
 	base_free((enum base_type)g->type, s, g->size);
 }

@@ -144,6 +144,8 @@ void	 slab_boot(void);
 struct slab *slab_open(struct regions *, struct bin *, unsigned class,
 	    unsigned tag);
 void	 slab_close(struct slab *, uint64_t now);
+/* The same without giving the pages back, whatever is in use. */
+void	 slab_drop(struct slab *);
 /* Up to n free slots, lowest first, into dst; how many. */
 unsigned slab_take(struct slab *, void **dst, unsigned n);
 /* Bring in what others have freed; how many slots. */

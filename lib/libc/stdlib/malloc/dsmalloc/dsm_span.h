@@ -45,9 +45,11 @@ struct extent {
 	struct span	 span;
 	/* Under the lock of the list that the extent is on. */
 	TAILQ_ENTRY(extent) link;	/* pool bucket */
-	TAILQ_ENTRY(extent) lru;	/* a pool's dirty extents by age */
+	TAILQ_ENTRY(extent) lru;	/* a pool's dirty extents by age, or an
+					   arena's blocks outside regions */
 	size_t		 dirty;		/* bytes written to, about; 0: clean */
 	uint64_t	 stamp;		/* when it was freed, ms */
+	uint8_t		 state;		/* of a lent one (dsm_lent.c) */
 };
 
 TAILQ_HEAD(extent_list, extent);

@@ -135,7 +135,7 @@ stats_read(struct stats *s)
 
 	memset(s, 0, sizeof(*s));
 	s->narenas = arena_count();
-	stats_read_arena(s->narenas, &s->total);
+	stats_read_arena(ARENA_ALL, &s->total);
 	s->nthreads = s->total.nthreads;
 	s->cached = cache_bytes_all();
 	s->metadata = base_bytes();

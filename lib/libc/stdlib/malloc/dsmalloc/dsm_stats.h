@@ -68,7 +68,7 @@ struct stats_item {
 DSM_HIDDEN const struct stats_item	stats_items[];
 DSM_HIDDEN const unsigned		stats_nitems;
 
-/* index < narenas: that arena; otherwise all together. */
+/* Of an arena, of ARENA_ALL or of ARENA_DESTROYED. */
 bool	stats_read_arena(unsigned index, struct stats_arena *);
 void	stats_read(struct stats *);
 void	stats_print(void (*cb)(void *, const char *), void *arg,

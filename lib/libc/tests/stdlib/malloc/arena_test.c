@@ -61,7 +61,7 @@ dirty(void)
 	struct stats_arena st;
 	struct arena *a;
 
-	ATF_REQUIRE(set_stats_read(NARENAS, &st));
+	ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 	a = arena_zero();
 	return (st.dirty + a->large.stock_bytes);
 }
@@ -176,9 +176,9 @@ ATF_TC_HEAD(decay_times, tc)
 }
 ATF_TC_BODY(decay_times, tc)
 {
-	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(NARENAS));
-	ATF_CHECK(set_decay_ms_set(NARENAS, 700));
-	ATF_CHECK_EQ(700, set_decay_ms_get(NARENAS));
+	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(ARENA_ALL));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 700));
+	ATF_CHECK_EQ(700, set_decay_ms_get(ARENA_ALL));
 	(void)set_bind();
 	ATF_CHECK_EQ(1, set_bind()->ind);
 	ATF_CHECK(!set_decay(2, true));
@@ -219,7 +219,7 @@ ATF_TC_BODY(by_hand, tc)
 	/* What another arena's thread has freed counts too. */
 	bin_flush(arena_bin(set_bind(), 5), v, 1, now);
 	ATF_CHECK(b->inbox != NULL);
-	ATF_CHECK(set_decay(NARENAS, true));
+	ATF_CHECK(set_decay(ARENA_ALL, true));
 	ATF_CHECK_EQ(0, dirty());
 	ATF_CHECK_EQ(NULL, b->inbox);
 	ATF_CHECK_EQ(64, all_bytes(p, 64, 1));
@@ -239,7 +239,7 @@ ATF_TC_BODY(by_time, tc)
 	uint64_t start;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(NARENAS, 300));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 300));
 	make_dirty(a, 4, KIB(100));
 	make_dirty(a, 1, MIB(3));
 	start = now;
@@ -268,7 +268,7 @@ ATF_TC_BODY(evenly, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(NARENAS, 32000));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 32000));
 	/* What stays keeps the cap high; each region half of it is freed. */
 	for (i = 0; i < nitems(p); i++)
 		p[i] = take_large(a, MIB(1));
@@ -312,16 +312,16 @@ ATF_TC_BODY(briefly, tc)
 
 	a = set_bind();
 	p = take_large(a, MIB(256));
-	ATF_CHECK(set_decay_ms_set(NARENAS, 0));
-	ATF_CHECK(set_decay_ms_set(NARENAS, 200));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 0));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 200));
 	make_dirty(a, 64, MIB(3));
 	ATF_REQUIRE(dirty() >= MIB(150));
 	now += 400;
 	for (visits = 0; visits < 10000 && dirty() != 0; visits++) {
-		ATF_REQUIRE(set_stats_read(NARENAS, &st));
+		ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 		purged = st.purged;
 		set_tick(now);
-		ATF_REQUIRE(set_stats_read(NARENAS, &st));
+		ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 		/* At 5 us a MiB, a fourth of what is known anywhere. */
 		ATF_CHECK_MSG(st.purged - purged <= MIB(160), "%ju MiB",
 		    (uintmax_t)(st.purged - purged) >> 20);
@@ -350,7 +350,7 @@ ATF_TC_BODY(in_time, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(NARENAS, 300));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 300));
 	for (i = 0; i < nitems(size); i++)
 		p[i] = take_large(a, size[i]);
 	make_dirty(a, 1, KIB(300));
@@ -378,13 +378,13 @@ ATF_TC_BODY(at_once, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(NARENAS, 0));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 0));
 	for (i = 0; i < nitems(sizes); i++) {
 		make_dirty(a, 2, sizes[i]);
 		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
 		    dirty() >> 10);
 	}
-	ATF_CHECK(set_decay_ms_set(NARENAS, -1));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, -1));
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)
 		set_tick(DECAY_NEVER - 1);

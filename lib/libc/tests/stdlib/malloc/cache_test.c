@@ -28,7 +28,7 @@ threads(void)
 {
 	struct stats_arena st;
 
-	ATF_REQUIRE(set_stats_read(arena_count(), &st));
+	ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 	return (st.nthreads);
 }
 
@@ -72,7 +72,7 @@ out(void)
 	size_t n;
 	unsigned int c;
 
-	ATF_REQUIRE(set_stats_read(arena_count(), &st));
+	ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 	for (c = 1, n = 0; c < SIZE_NCLASSES; c++)
 		n += st.bins[c].curregs;
 	return (n);
@@ -178,7 +178,7 @@ ATF_TC_BODY(slots, tc)
 		}
 		c = cache_self;
 		ATF_CHECK_EQ(n, cache_requests(0, class));
-		ATF_CHECK_EQ(n, cache_requests(arena_count(), class));
+		ATF_CHECK_EQ(n, cache_requests(ARENA_ALL, class));
 		for (i = 0; i < n; i++)
 			ATF_REQUIRE_EQ(8, painted(v[i], 8, i));
 		for (i = 0; i < n; i++) {

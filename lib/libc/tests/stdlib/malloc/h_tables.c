@@ -45,6 +45,8 @@ print_key(const struct ctl_key *k)
 		[CTL_SIZE] = "size_t",
 		[CTL_SSIZE] = "ssize_t",
 		[CTL_STRING] = "\"const char *\"",
+		[CTL_BUFFER] = "\"char *\"",
+		[CTL_HOOKS] = "\"extent_hooks_t *\"",
 		[CTL_NOTIFY] = "\"void (*)(size_t, size_t)\"",
 	};
 

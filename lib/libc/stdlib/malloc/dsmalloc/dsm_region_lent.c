@@ -1,0 +1,122 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * region: what is particular to explicit arenas: memory that hooks lend, and
+ * giving up all regions at once.
+ */
+#include "dsm_bits.h"
+#include "dsm_lent.h"
+#include "dsm_region.h"
+
+bool
+regions_grow(struct regions *rs, size_t size)
+{
+	struct region *r;
+	size_t charged, dirty;
+
+	if (!pool_is_lent(rs->pool) ||
+	    (r = region_get(rs, REGION_BYTES, size, os_page, &dirty,
+	    &charged)) == NULL)
+		return (false);
+	r->pinned = lent_pinned(rs->pool, r->addr);
+	lock_take(&rs->lock);
+	region_add(r, dirty, charged);
+	lock_drop(&rs->lock);
+	return (true);
+}
+
+/* An empty region that may go. */
+static struct region *
+regions_idle(struct regions *rs, bool all)
+{
+	struct region *r;
+
+	lock_take(&rs->lock);
+	TAILQ_FOREACH(r, &rs->all, all)
+		if (r->nused == 0 && (all || r->idle))
+			break;
+	if (r != NULL)
+		region_detach(r);
+	lock_drop(&rs->lock);
+	return (r);
+}
+
+void
+regions_trim(struct regions *rs, bool all)
+{
+	struct region *r;
+
+	/* Their pages have been dirty since before the last call. */
+	while ((r = regions_idle(rs, all)) != NULL)
+		region_delete(r, 0);
+	lock_take(&rs->lock);
+	TAILQ_FOREACH(r, &rs->all, all)
+		r->idle = r->nused == 0;
+	lock_drop(&rs->lock);
+}
+
+void
+regions_lend(struct regions *rs)
+{
+	struct region *r;
+	unsigned i;
+
+	lock_take(&rs->lock);
+	TAILQ_FOREACH(r, &rs->all, all) {
+		for (i = 0; i < REGION_WORDS && r->huge; i++)
+			r->touched[i] |= bits_mask(i, 0, r->npages);
+		if (r->huge && r->nused == 0) {
+			rs->dirty += r->npages - r->ndirty;
+			r->ndirty = r->npages;
+		}
+		r->huge = r->broken = false;
+	}
+	rs->nbroken = 0;
+	lock_drop(&rs->lock);
+}
+
+void
+regions_reset(struct regions *rs, uint64_t now)
+{
+	struct region *r;
+
+	for (;;) {
+		lock_take(&rs->lock);
+		if ((r = TAILQ_FIRST(&rs->all)) != NULL) {
+			rs->nempty += r->nused != 0;
+			rs->used -= r->nused;
+			rs->dirty += r->nused;
+			r->ndirty += r->nused;
+			r->nused = 0;
+			region_detach(r);
+		}
+		lock_drop(&rs->lock);
+		if (r == NULL)
+			break;
+		region_delete(r, now);
+	}
+}
+
+unsigned
+regions_purge_pages(struct regions *rs, struct region *const *in,
+    const struct os_range *v, unsigned n, uint64_t until)
+{
+	struct pool *pl = rs->pool;
+	unsigned i;
+
+	if (!pool_is_lent(pl))
+		return (hooks_purge(pl->hooks, v, n, pl->ind, until));
+	for (i = 0; i < n; i++) {
+		if (until != UINT64_MAX && os_time_ns() >= until)
+			break;
+		if (!lent_purge_part(pl, in[i]->addr,
+		    (size_t)in[i]->npages << os_page_shift,
+		    (size_t)((char *)v[i].addr - in[i]->addr), v[i].len))
+			break;
+	}
+	return (i);
+}
