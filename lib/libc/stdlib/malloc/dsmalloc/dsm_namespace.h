@@ -189,8 +189,12 @@
 #define	region_delete	__dsm_region_delete
 #define	region_detach	__dsm_region_detach
 #define	region_extend	__dsm_region_extend
+#define	region_find_longest __dsm_region_find_longest
 #define	region_free	__dsm_region_free
 #define	region_get	__dsm_region_get
+#define	region_release	__dsm_region_release
+#define	region_set_longest __dsm_region_set_longest
+#define	region_take	__dsm_region_take
 #define	region_valid	__dsm_region_valid
 #define	regions_grow	__dsm_regions_grow
 #define	regions_init	__dsm_regions_init

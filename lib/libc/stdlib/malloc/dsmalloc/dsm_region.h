@@ -161,6 +161,15 @@ void	 regions_lend(struct regions *);
 /* Give up all that is in use: every region goes back to the pool. */
 void	 regions_reset(struct regions *, uint64_t now);
 bool	 region_valid(const struct region *);	/* for assertions */
+/* For what purges, under the lock.  Take pages [page, page + n), which are
+ * free: do they read as zero?  Make such free again, joined with what is free
+ * beside them, and dirty if the caller has counted them so.  The longest free
+ * run, and that it has changed. */
+bool	 region_take(struct region *, unsigned page, unsigned n);
+void	 region_release(struct region *, unsigned page, unsigned n,
+	    uint64_t now);
+unsigned region_find_longest(const struct region *);
+void	 region_set_longest(struct region *, unsigned longest);
 
 /* Bytes were taken from the pool that had no memory yet. */
 static inline void

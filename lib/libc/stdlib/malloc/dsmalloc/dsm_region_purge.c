@@ -1,0 +1,368 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
+ * region: what gives dirty pages back to the system.
+ */
+#include <string.h>
+
+#include "dsm_bits.h"
+#include "dsm_conf.h"
+#include "dsm_region.h"
+
+/* So many pages of a huge one are worth breaking it up for, which takes 140 us
+ * and more and slows down who uses the rest: an eighth is what a set may hold
+ * beyond its use (dsm_arena.c).  What is shed because of growth, as a request
+ * waits, breaks up no more than half a millisecond's worth of them; and none
+ * where all is wanted huge, since a small process has a few sparse ones. */
+#define	REGION_BREAK	(REGION_PAGES / 8)
+#define	REGION_BREAKS	4
+/* Regions to look at before the lock is dropped and taken again. */
+#define	REGION_LOOKS	64
+
+/* A run held for purging: its pages are marked used meanwhile. */
+struct region_hold {
+	struct region	*region;
+	uint16_t	 page;
+	uint16_t	 n;
+	bool		 first;		/* of a huge page to break up, or,
+					   later, of one that cannot be */
+};
+
+/* What a purge is after, and what it holds. */
+struct region_purge {
+	enum regions_what what;
+	bool		 brief;		/* its time is limited */
+	unsigned	 breaks;	/* huge pages that may be broken up */
+	unsigned	 part;		/* of a pass */
+	size_t		 room;		/* bytes that it may still hold */
+	unsigned	 n;
+	struct region_hold hold[OS_PURGE_MAX];
+};
+
+/* The free pages of a region that have memory, of any age or old ones; how
+ * many. */
+static unsigned
+region_due(const struct region *r, bool everything, uint64_t *due)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < REGION_WORDS; i++) {
+		due[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
+		if (!r->huge)
+			due[i] &= r->touched[i];
+		if (!everything)
+			due[i] &= r->old[i];
+		n += (unsigned)__builtin_popcountll(due[i]);
+	}
+	return (n);
+}
+
+/* A huge page is broken up: its free pages all are to go, those too that were
+ * never touched, for they have memory. */
+static void
+region_broken(struct region *r)
+{
+	unsigned i;
+
+	for (i = 0; i < REGION_WORDS; i++) {
+		r->old[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
+		r->touched[i] |= r->old[i];
+	}
+	r->huge = false;
+	if (!r->broken) {
+		r->broken = true;
+		if (++r->set->nbroken > REGION_BROKEN_MAX)
+			pool_unmark(r->set->pool);
+	}
+}
+
+static bool
+region_unhuge(const struct region *r, void *page)
+{
+
+	os_break(page);
+	return (os_nohuge(r->addr, REGION_BYTES));
+}
+
+/* The system did not take the advice: it may make it whole again. */
+static void
+region_stays_huge(struct region *r)
+{
+	unsigned nfree = r->npages - (unsigned)r->nused;
+
+	LOCK_ASSERT(&r->set->lock);
+	r->set->dirty += nfree - r->ndirty;
+	r->ndirty = (uint16_t)nfree;
+	r->huge = true;
+	r->broken = false;
+	r->set->nbroken--;
+}
+
+bool
+region_break(struct region *r, void *page, size_t size)
+{
+	bool huge, yields;
+
+	if (r->pinned)
+		return (false);
+	lock_take(&r->set->lock);
+	huge = r->huge;
+	yields = !huge || (unsigned)(r->npages - r->nused) +
+	    (unsigned)(size >> os_page_shift) >= REGION_BREAK;
+	if (huge && yields)
+		region_broken(r);
+	lock_drop(&r->set->lock);
+	if (huge && yields && !region_unhuge(r, page)) {
+		lock_take(&r->set->lock);
+		region_stays_huge(r);
+		lock_drop(&r->set->lock);
+	}
+	return (yields);
+}
+
+/* The system gives no huge pages: what was not touched has no memory. */
+static void
+region_small(struct region *r)
+{
+	uint64_t dirty[REGION_WORDS];
+	unsigned n;
+
+	r->huge = false;
+	n = region_due(r, true, dirty);
+	r->set->dirty -= r->ndirty - n;
+	r->ndirty = (uint16_t)n;
+}
+
+/* Hold pages [page, end) of a region, as many as there is room for; how
+ * many. */
+static unsigned
+region_hold_run(struct region *r, unsigned page, unsigned end,
+    struct region_purge *rp)
+{
+	struct region_hold *h = &rp->hold[rp->n++];
+	size_t room = ((rp->room - 1) >> os_page_shift) + 1;
+
+	h->region = r;
+	h->page = (uint16_t)page;
+	h->n = (uint16_t)DSM_MIN(end - page, room);
+	h->first = false;
+	(void)region_take(r, page, h->n);
+	rp->room -= DSM_MIN(rp->room, (size_t)h->n << os_page_shift);
+	return (h->n);
+}
+
+/* May a huge page be broken up for the n pages of it that are due? */
+static bool
+region_yields(unsigned n, const struct region_purge *rp)
+{
+
+	return (n != 0 && (n >= REGION_BREAK || rp->what == REGIONS_ALL));
+}
+
+/*
+ * Hold the runs of one region that are due; true when there was room for all.
+ * A huge page goes whole, and one that is broken up is a batch by itself.
+ */
+static bool
+region_hold_due(struct region *r, struct region_purge *rp)
+{
+	uint64_t due[REGION_WORDS];
+	unsigned end, n, start = 0;
+	struct region_hold *broken = NULL;
+
+	if (r->pinned)
+		return (true);
+	n = region_due(r, rp->what != REGIONS_OLD, due);
+	if (r->huge && n < r->npages) {
+		if (!region_yields(n, rp))
+			return (true);
+		if (rp->n != 0 && (rp->brief || rp->n == NITEMS(rp->hold)))
+			return (false);
+		if (rp->breaks == 0)
+			return (true);
+		rp->breaks--;
+		region_broken(r);
+		(void)region_due(r, true, due);
+		broken = &rp->hold[rp->n];
+	}
+	if (r->huge || broken != NULL)
+		rp->room = DSM_MAX(rp->room, REGION_BYTES);
+	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
+		if (rp->n == NITEMS(rp->hold) || rp->room == 0)
+			return (false);
+		end = bits_next_clear(due, start, r->npages);
+		start += region_hold_run(r, start, end, rp);
+		if (broken != NULL)
+			broken->first = true;
+		broken = NULL;
+	}
+	return (true);
+}
+
+/* A pass has seen a region: what of it is dirty now is old from here on. */
+static void
+region_seen(struct region *r)
+{
+	struct regions *rs = r->set;
+
+	if (r->ndirty != 0)
+		(void)region_due(r, true, r->old);
+	else
+		memset(r->old, 0, sizeof(r->old));
+	r->pass = rs->pass;
+	rs->seen++;
+	TAILQ_REMOVE(&rs->all, r, all);
+	TAILQ_INSERT_TAIL(&rs->all, r, all);
+}
+
+/* It has not seen it after all: it is the next again. */
+static void
+region_unseen(struct region *r)
+{
+	struct regions *rs = r->set;
+
+	if (r->pass != rs->pass)
+		return;
+	r->pass = rs->pass - 1;
+	rs->seen--;
+	TAILQ_REMOVE(&rs->all, r, all);
+	TAILQ_INSERT_HEAD(&rs->all, r, all);
+}
+
+/* Hold due runs of regions that this pass has not seen; false: it has now
+ * seen all those of its part, or none is left. */
+static bool
+regions_hold(struct regions *rs, struct region_purge *rp)
+{
+	size_t end = ((size_t)rs->count * rp->part + REGIONS_PASS - 1) /
+	    REGIONS_PASS;
+	unsigned looks = REGION_LOOKS;
+	struct region *r;
+	bool whole;
+
+	rp->n = 0;
+	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass &&
+	    rs->seen < end) {
+		if (looks-- == 0)
+			return (true);
+		if (r->huge && os_thp(false) == OS_THP_NOBODY)
+			region_small(r);
+		if (r->ndirty != 0) {
+			whole = region_hold_due(r, rp);
+			region_set_longest(r, region_find_longest(r));
+			if (!whole)
+				return (true);
+		}
+		region_seen(r);
+	}
+	return (false);
+}
+
+/* Have the system, or the hooks, take what is held; how many of the runs they
+ * took.  A huge page is not broken up for nothing. */
+static unsigned
+regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
+{
+	struct region_hold *h;
+	struct region *in[OS_PURGE_MAX];
+	struct os_range v[OS_PURGE_MAX];
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++) {
+		h = &rp->hold[i];
+		in[i] = h->region;
+		v[i].addr = h->region->addr + ((size_t)h->page <<
+		    os_page_shift);
+		v[i].len = (size_t)h->n << os_page_shift;
+		if (h->first) {
+			h->first = !region_unhuge(h->region, v[i].addr);
+			until = UINT64_MAX;
+		}
+	}
+	return (regions_purge_pages(rs, in, v, rp->n, until));
+}
+
+/* A run was purged, or could not be: it is free again. */
+static size_t
+region_put(const struct region_hold *h, bool purged)
+{
+	struct region *r = h->region;
+
+	if (h->first)
+		region_stays_huge(r);
+	if (purged)
+		bits_clear(r->touched, h->page, h->page + h->n);
+	else
+		bits_set(r->old, h->page, h->page + h->n);
+	if (!purged || (r->huge && h->n < r->npages)) {
+		r->ndirty += h->n;
+		r->set->dirty += h->n;
+	}
+	region_release(r, h->page, h->n, 0);
+	return (purged ? (size_t)h->n << os_page_shift : 0);
+}
+
+/* Purge what is held; false when that cannot be. */
+static bool
+regions_purge_held(struct regions *rs, struct region_purge *rp,
+    struct budget *b)
+{
+	unsigned done, i;
+	bool failed;
+	size_t bytes = 0;
+
+	done = regions_give(rs, rp, budget_until(b));
+	failed = done < rp->n && budget_left(b);
+	lock_take(&rs->lock);
+	/* The next time others are to have their turn. */
+	if (failed && rp->hold[done].region->pass != rs->pass)
+		region_seen(rp->hold[done].region);
+	for (i = 0; i < rp->n; i++) {
+		if (i >= done && !failed)
+			region_unseen(rp->hold[i].region);
+		bytes += region_put(&rp->hold[i], i < done);
+	}
+	rs->npurge++;
+	rs->purged += bytes;
+	lock_drop(&rs->lock);
+	b->bytes += bytes;
+	return (!failed);
+}
+
+void
+regions_pass(struct regions *rs)
+{
+
+	lock_take(&rs->lock);
+	rs->pass++;
+	rs->seen = 0;
+	lock_drop(&rs->lock);
+}
+
+size_t
+regions_purge(struct regions *rs, enum regions_what what, unsigned part,
+    struct budget *b)
+{
+	bool more = true, ok = true;
+	struct region_purge rp;
+	size_t bytes = b->bytes;
+
+	rp.what = what;
+	rp.brief = b->until != UINT64_MAX;
+	rp.breaks = b->most == SIZE_MAX ? UINT32_MAX :
+	    conf.thp == CONF_THP_ALWAYS ? 0 : REGION_BREAKS;
+	rp.part = part;
+	while (more && ok && budget_left(b)) {
+		rp.room = budget_batch(b);
+		lock_take(&rs->lock);
+		more = regions_hold(rs, &rp);
+		lock_drop(&rs->lock);
+		if (rp.n != 0)
+			ok = regions_purge_held(rs, &rp, b);
+	}
+	return (b->bytes - bytes);
+}
