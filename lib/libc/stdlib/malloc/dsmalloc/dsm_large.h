@@ -31,7 +31,7 @@
 
 #define	LARGE_STOCK	8		/* blocks */
 /* With 2 MiB chains of reallocations have nearly twice the page faults: what
- * is in stock serves nobody else, and memory looks grown (dsm_set.c). */
+ * is in stock serves nobody else, and memory looks grown (dsm_set.h). */
 #define	LARGE_STOCK_BYTES KIB(512)
 
 struct large {

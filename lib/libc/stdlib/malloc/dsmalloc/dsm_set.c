@@ -10,49 +10,14 @@
 #include "dsm_base.h"
 #include "dsm_bits.h"
 #include "dsm_conf.h"
-#include "dsm_limit.h"
 #include "dsm_os.h"
 #include "dsm_set.h"
 
-_Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
-
 struct lock set_lock = LOCK_INITIALIZER(LOCK_SET);
 static struct set set_auto;		/* of the automatic arenas */
-static struct set *set_all = &set_auto;	/* atomic; under the lock */
+struct set	*set_all = &set_auto;
 struct stats_arena set_gone;
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
-
-/* Every set; the arenas of one, in the order in which they were made. */
-#define	SETS(s)								\
-	for ((s) = load_acq(&set_all); (s) != NULL; (s) = (s)->next)
-#define	SET_ARENAS(s, a)						\
-	for ((a) = load_acq(&(s)->arenas); (a) != NULL;			\
-	    (a) = load_acq(&(a)->next))
-
-/*
- * How far a set may outgrow what its program uses: what is handed out, at
- * its peak, plus an eighth for the free slots of slabs and dirty pages that
- * a mix of sizes needs at hand as it comes and goes.
- */
-#define	SET_ALLOWED(peak)	((peak) + (peak) / 8 + SET_FRESH)
-/* Shedding goes below that by this much, lest it be called at each step. */
-#define	SET_MARGIN(peak)	((peak) / 32)
-/* Where not enough could be shed all regions were looked at in vain: so many
- * times SET_FRESH pass before the next try; and one after any look at 32 MiB or
- * more, where half a one makes no difference and many arenas make a look dear.
- */
-#define	SET_PAUSE(peak)	((peak) / 64 / SET_FRESH)
-/*
- * A program that needs the pages after all faults them in again, at some
- * 2 us each with the purge: 1 MiB costs half a millisecond.  So that this
- * ends, a part of what is shed is allowed on top from then on: a 128th of it
- * as long as no more is shed than a quarter of one processor pays for, and
- * from there twice the part for each eighth of a GiB, up to a quarter.
- */
-#define	SET_SHED_CHEAP	MIB(512)	/* a second */
-#define	SET_SHED_STEP		MIB(128)
-#define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
-	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
 void
 set_restart(struct set *s)
@@ -177,8 +142,7 @@ set_spread(unsigned n)
 	store_rlx(&set_most, n);
 }
 
-/* What is handed out of a set, to threads' caches too, in bytes. */
-static size_t
+size_t
 set_out(const struct set *s)
 {
 	const struct arena *a;
@@ -189,18 +153,7 @@ set_out(const struct set *s)
 	return (out);
 }
 
-/* A set's free pages that have memory, in bytes. */
-static size_t
-set_dirty(const struct set *s)
-{
-
-	return ((load_rlx(&s->regions.dirty) << os_page_shift) +
-	    load_rlx(&s->pool.dirty));
-}
-
-/* The same with large blocks in stock; *active: all others of its pages that
- * are taken. */
-static size_t
+size_t
 set_pages(const struct set *s, size_t *active)
 {
 	size_t direct = 0, stock = 0, used;
@@ -215,89 +168,9 @@ set_pages(const struct set *s, size_t *active)
 	return (set_dirty(s) + stock);
 }
 
-/* Credit for what was shed; threads that race lose some. */
-static void
-credit_add(struct set_credit *c, size_t shed, uint64_t now)
-{
-	size_t sum = load_rlx(&c->shed) + shed;
-
-	if (now - load_rlx(&c->since) >= 1000) {
-		store_rlx(&c->since, now);
-		sum = shed;
-	}
-	store_rlx(&c->shed, sum);
-	(void)add_rlx(&c->bytes, shed >> SET_CREDIT_SHIFT(sum));
-}
-
-static void
-credit_fade(struct set_credit *c)
-{
-
-	store_rlx(&c->bytes, load_rlx(&c->bytes) / 4 * 3);
-}
-
-/* In the time of a round the peak fades half the way to what is handed out now,
- * the credits by a quarter. */
-static void
-set_fade(struct set *s, uint64_t now)
-{
-	size_t out, peak = load_rlx(&s->peak);
-
-	if (now - load_rlx(&s->faded) < decay_round(&s->decay))
-		return;
-	store_rlx(&s->faded, now);
-	out = set_out(s);
-	store_rlx(&s->peak, out + (peak - DSM_MIN(peak, out)) / 2);
-	credit_fade(&s->grown);
-	credit_fade(&s->capped);
-}
-
-/* Blocks in stock become free pages. */
-static void
-set_drain(struct set *s, uint64_t before, uint64_t now)
-{
-	struct arena *a;
-
-	SET_ARENAS(s, a)
-		(void)large_drain(&a->large, before, now);
-}
-
-/* Spare slabs too, with what other threads have freed, young to the regions. */
-static void
-set_spare(struct set *s, uint64_t now)
-{
-	struct arena *a;
-
-	SET_ARENAS(s, a) {
-		arena_collect(a, now);
-		arena_spare(a, now);
-	}
-}
-
-/* Give all back that can be, now. */
-static void
-set_purge(struct set *s, uint64_t now)
-{
-	struct budget b = BUDGET_ALL;
-	struct arena *a;
-
-	set_spare(s, now);
-	set_drain(s, DECAY_NEVER, now);
-	SET_ARENAS(s, a)
-		arena_purge_slabs(a, &b, now);
-	set_fade(s, now);
-	if (pool_is_lent(&s->pool))
-		regions_trim(&s->regions, true);
-	regions_pass(&s->regions);
-	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, &b);
-	(void)pool_purge(&s->pool, DECAY_NEVER, 0, &b);
-	if (!conf.retain)
-		pool_trim(&s->pool);
-}
-
-/* A pass says that it is at it, then looks whether the set is shut; who shuts
+/* A visit says that it is at it, then looks whether the set is shut; who shuts
  * it does so first, then looks: one of them sees the other. */
-static bool
+bool
 set_enter(struct set *s)
 {
 
@@ -309,7 +182,7 @@ set_enter(struct set *s)
 	return (false);
 }
 
-static void
+void
 set_leave(struct set *s)
 {
 
@@ -327,305 +200,6 @@ set_open(struct set *s)
 	decay_lower(load_rlx(&s->decay.next));
 }
 
-/* A round begins with what takes no purging. */
-static void
-set_round(struct set *s, uint64_t now)
-{
-
-	set_spare(s, now);
-	if (pool_is_lent(&s->pool))
-		regions_trim(&s->regions, false);
-	regions_pass(&s->regions);
-	s->cursor = 0;
-}
-
-/* Sparse slabs of bins up to a part of all. */
-static void
-set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
-{
-	unsigned c, end, n = 0;
-	struct arena *a;
-
-	end = load_rlx(&s->narenas) * (SIZE_NCLASSES - 1) * part / DECAY_PARTS;
-	SET_ARENAS(s, a)
-		for (c = 1; c < SIZE_NCLASSES && n < end; c++, n++) {
-			if (n < s->cursor)
-				continue;
-			if (!arena_purge_bin(a, c, b, now))
-				return;
-			s->cursor = n + 1;
-		}
-}
-
-/* Stocks and the pool: what is as old as the decay time, and a part of what is
- * half as old and more, the oldest of that. */
-static void
-set_purge_pool(struct set *s, struct budget *b, uint64_t now)
-{
-	uint64_t round = decay_round(&s->decay);
-	uint64_t old = now - DSM_MIN(now, 2 * round);
-	size_t dirty, owed;
-
-	set_drain(s, old + round, now);
-	owed = pool_owed(&s->pool, old, old + round, now -
-	    DSM_MIN(now, load_rlx(&s->decay.visited)));
-	dirty = load_rlx(&s->pool.dirty);
-	(void)pool_purge(&s->pool, old, dirty - DSM_MIN(dirty, owed), b);
-}
-
-/* A visit: large pieces first; but where the last one had no time left, this
- * begins with what comes next. */
-static void
-set_visit(struct set *s, struct budget *b, uint64_t now)
-{
-	unsigned i, part = decay_part(&s->decay, now);
-	uint64_t round = load_rlx(&s->decay.start);
-
-	set_fade(s, now);
-	if (s->round != round) {
-		s->round = round;
-		set_round(s, now);
-	}
-	for (i = 0; i < 3 && !b->more; i++) {
-		if (s->stage == 0)
-			set_purge_pool(s, b, now);
-		else if (s->stage == 1)
-			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
-		else
-			set_purge_slabs(s, part, b, now);
-		s->stage = (s->stage + 1) % 3;
-	}
-	if (!conf.retain)
-		pool_trim(&s->pool);
-	if (part == DECAY_PARTS && !b->more)
-		decay_turn(&s->decay, now);
-}
-
-static bool
-set_owes(const struct set *s)
-{
-	const struct arena *a;
-
-	if (set_dirty(s) != 0)
-		return (true);
-	SET_ARENAS(s, a)
-		if (load_rlx(&a->large.nstock) != 0)
-			return (true);
-	return (false);
-}
-
-/* With a decay time of 0 everything goes, and who makes it dirty pays. */
-static void
-set_due(struct set *s, uint64_t now)
-{
-	struct budget b = BUDGET_ALL;
-
-	if (load_rlx(&s->decay.ms) == 0)
-		set_purge(s, now);
-	else {
-		b = decay_budget(&s->decay, now);
-		set_visit(s, &b, now);
-	}
-	decay_end(&s->decay, set_owes(s), b.more, now);
-}
-
-void
-set_tick(uint64_t now)
-{
-	struct set *s;
-
-	if (likely(load_rlx(&decay_deadline) > now))
-		return;
-	decay_scan();
-	SETS(s) {
-		/* One that is shut has its deadline when it is opened. */
-		if (!set_enter(s))
-			continue;
-		if (decay_begin(&s->decay, now))
-			set_due(s, now);
-		decay_lower(load_rlx(&s->decay.next));
-		set_leave(s);
-	}
-}
-
-/*
- * Purge by a budget: the pool's oldest extents first, then stocks, then pages
- * that nobody wanted since the pass before, then others.
- */
-static void
-set_shed(struct set *s, struct budget *b)
-{
-
-	(void)pool_purge(&s->pool, 0, 0, b);
-	if (!budget_left(b))
-		return;
-	set_drain(s, DECAY_NEVER, load_rlx(&decay_clock));
-	regions_pass(&s->regions);
-	(void)regions_purge(&s->regions, REGIONS_OLD, REGIONS_PASS, b);
-	if (!budget_left(b))
-		return;
-	regions_pass(&s->regions);
-	(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
-}
-
-/* Who makes memory dirty beyond the cap pays as he goes: for "least" bytes in
- * any case, for more as long as any visit. */
-static struct budget
-set_budget(size_t least, size_t most)
-{
-	struct budget b = { os_time_ns() + DECAY_VISIT_NS, least, most, 0,
-	    false };
-
-	return (b);
-}
-
-/* The same, and where that is not enough free pages of sparse slabs too. */
-static void
-set_shed_all(struct set *s, struct budget *b, uint64_t now)
-{
-	struct arena *a;
-
-	set_shed(s, b);
-	if (!budget_left(b))
-		return;
-	set_spare(s, now);
-	SET_ARENAS(s, a)
-		arena_purge_slabs(a, b, now);
-	if (budget_left(b))
-		set_shed(s, b);
-}
-
-void
-set_recap(void)
-{
-	struct set *s;
-
-	SETS(s)
-		store_rlx(&s->look, 0);
-}
-
-void
-set_relieve(size_t bytes)
-{
-	uint64_t now = load_rlx(&decay_clock);
-	struct budget b = BUDGET_ALL;
-	struct set *s;
-
-	b.most = bytes;
-	SETS(s)
-		if (budget_left(&b) && set_enter(s)) {
-			set_shed_all(s, &b, now);
-			set_leave(s);
-		}
-	limit_recount(set_held);
-}
-
-/*
- * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
- * much as is active, since a program whose large blocks come and go is about
- * to ask for the same again (with a quarter of what is active, tensors and
- * blocks to 64 MiB took two to three times the page faults).  Once it is
- * above, an eighth of the cap goes too, the part that is not beyond it as the
- * time of each look allows, so that looks are SET_FRESH apart meanwhile.  Else
- * the next look is an eighth of dirty_max later; and so it is where nothing
- * may go, or nothing can, being locked in memory.  A program whose use swings
- * by more than that many times a second, and is given the same pages again,
- * earns a higher cap as growth does.
- */
-static void
-set_cap(struct set *s)
-{
-	size_t active, cap, dirty, idle, low, next, stock;
-	struct budget b = BUDGET_ALL;
-
-	dirty = set_pages(s, &active);
-	stock = dirty - DSM_MIN(dirty, set_dirty(s));
-	idle = load_rlx(&limit_idle);
-	cap = conf.dirty_max + active + load_rlx(&s->capped.bytes);
-	cap = DSM_MIN(cap, idle);
-	low = cap - cap / 8;
-	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
-	    load_rlx(&s->decay.ms) >= 0) {
-		b = set_budget(dirty - DSM_MIN(dirty, cap), dirty - low);
-		set_shed(s, &b);
-		dirty -= DSM_MIN(dirty, b.bytes);
-		credit_add(&s->capped, b.bytes, load_rlx(&decay_clock));
-	}
-	store_rlx(&s->capping, b.more);
-	next = conf.dirty_max / 8;
-	if (b.more)
-		next = DSM_MIN(next, SET_FRESH);
-	next += dirty;
-	if (dirty <= cap && !b.more)
-		next = DSM_MAX(DSM_MIN(conf.dirty_max, idle),
-		    DSM_MIN(cap, next));
-	store_rlx(&s->look, next - DSM_MIN(next, stock));
-}
-
-/*
- * Memory has grown by another SET_FRESH.  If it has more pages now than
- * its use explains, then those that are free are of the wrong size or in
- * the wrong place, and it is they that should go: dirty ones, then those in
- * sparse slabs.  A program that goes on in the same pages takes no fresh
- * ones and never gets here; one whose use swings stays below its peak.
- */
-void DSM_COLD
-set_grown_slow(struct set *s)
-{
-	uint64_t now = decay_now();
-	size_t active, allowed, dirty, pause, peak;
-	struct budget b = BUDGET_ALL;
-
-	store_rlx(&s->regions.fresh, 0);
-	limit_recount(set_held);
-	limit_grown(set_held(), now);
-	if ((pause = load_rlx(&s->pause)) != 0) {
-		store_rlx(&s->pause, pause - 1);
-		return;
-	}
-	if (load_rlx(&s->decay.ms) < 0)
-		return;
-	peak = set_out(s);
-	peak = DSM_MAX(load_rlx(&s->peak), peak);
-	store_rlx(&s->peak, peak);
-	store_rlx(&s->pause, DSM_MIN(SET_PAUSE(peak), (size_t)1));
-	allowed = SET_ALLOWED(peak) + load_rlx(&s->grown.bytes);
-	dirty = set_pages(s, &active);
-	if (active + dirty <= allowed)
-		return;
-	b.most = active + dirty - allowed + SET_MARGIN(peak);
-	set_shed_all(s, &b, now);
-	if (b.bytes < b.most)
-		store_rlx(&s->pause, SET_PAUSE(peak));
-	credit_add(&s->grown, b.bytes, now);
-}
-
-static void DSM_NOINLINE
-set_freed_slow(struct arena *a, size_t dirty, uint64_t now)
-{
-	struct set *s = a->set;
-
-	if (load_rlx(&s->decay.next) == DECAY_NEVER &&
-	    (dirty != 0 || load_rlx(&a->large.nstock) != 0))
-		decay_arm(&s->decay, now);
-	if (dirty > load_rlx(&s->look))
-		set_cap(s);
-	if (load_rlx(&s->decay.ms) == 0)
-		set_tick(now);
-}
-
-/* With nothing to do, once a flush or large block. */
-void
-set_freed(struct arena *a, uint64_t now)
-{
-	const struct set *s = a->set;
-	size_t dirty = set_dirty(s);
-
-	if (unlikely(load_rlx(&s->decay.next) == DECAY_NEVER ||
-	    dirty > load_rlx(&s->look) || load_rlx(&s->decay.ms) == 0))
-		set_freed_slow(a, dirty, now);
-}
-
 bool
 set_exists(unsigned index)
 {
@@ -635,46 +209,11 @@ set_exists(unsigned index)
 	    (a != NULL && load_rlx(&a->set->shut) == SET_OPEN));
 }
 
-/* Does this set hold the pages of that arena? */
-static bool
+bool
 set_has(const struct set *s, unsigned index)
 {
 
 	return (index == ARENA_ALL || arena_get(index)->set == s);
-}
-
-/* What is due by now, however long it takes. */
-static void
-set_decay_now(struct set *s, uint64_t now)
-{
-	struct budget b = BUDGET_ALL;
-
-	if (!decay_enter(&s->decay, now))
-		return;
-	set_visit(s, &b, now);
-	decay_end(&s->decay, set_owes(s), false, now);
-}
-
-bool
-set_decay(unsigned index, bool everything)
-{
-	uint64_t now = decay_now();
-	struct set *s;
-
-	if (!set_exists(index))
-		return (false);
-	SETS(s) {
-		if (!set_has(s, index) || !set_enter(s))
-			continue;
-		if (everything)
-			set_purge(s, now);
-		else
-			set_decay_now(s, now);
-		if (set_owes(s))
-			decay_arm(&s->decay, now);
-		set_leave(s);
-	}
-	return (true);
 }
 
 size_t
@@ -686,41 +225,6 @@ set_used(void)
 	SETS(s)
 		bytes += load_rlx(&s->peak);
 	return (bytes);
-}
-
-/* What the program's hooks have lent is of use to its own arena alone. */
-static bool
-set_helps(const struct set *s, const struct arena *a)
-{
-
-	return (s == a->set || (!pool_is_lent(&s->pool) &&
-	    !pool_is_lent(&a->set->pool)));
-}
-
-bool
-set_may_reclaim(const struct arena *a, size_t size)
-{
-	const struct set *s;
-
-	SETS(s)
-		if (set_helps(s, a) && size <= load_rlx(&s->pool.mapped))
-			return (true);
-	return (false);
-}
-
-void
-set_reclaim(const struct arena *a)
-{
-	struct set *s;
-
-	SETS(s) {
-		if (!set_helps(s, a) || !set_enter(s))
-			continue;
-		set_purge(s, load_rlx(&decay_clock));
-		pool_trim(&s->pool);
-		set_leave(s);
-	}
-	limit_recount(set_held);
 }
 
 /* The longest run in a set's free extents and in its regions. */

@@ -113,6 +113,33 @@ void	 set_stats_add(const struct set *, struct stats_arena *);
 /* Spread threads over so many arenas at the most. */
 void	 set_spread(unsigned n);
 
+/* For the parts of set.  Every set; the arenas of one, in the order in which
+ * they were made. */
+DSM_HIDDEN struct set *set_all;	/* atomic; written under the lock */
+#define	SETS(s)								\
+	for ((s) = load_acq(&set_all); (s) != NULL; (s) = (s)->next)
+#define	SET_ARENAS(s, a)						\
+	for ((a) = load_acq(&(s)->arenas); (a) != NULL;			\
+	    (a) = load_acq(&(a)->next))
+/* Begin and end a visit; false: the set is shut. */
+bool	 set_enter(struct set *);
+void	 set_leave(struct set *);
+/* Does this set hold the pages of that arena? */
+bool	 set_has(const struct set *, unsigned index);
+/* What is handed out of a set, to threads' caches too, in bytes. */
+size_t	 set_out(const struct set *);
+/* A set's free pages that have memory, in bytes. */
+static inline size_t
+set_dirty(const struct set *s)
+{
+
+	return ((load_rlx(&s->regions.dirty) << os_page_shift) +
+	    load_rlx(&s->pool.dirty));
+}
+/* The same with large blocks in stock; *active: all others of its pages that
+ * are taken. */
+size_t	 set_pages(const struct set *, size_t *active);
+
 /* Any thread's slow paths: purge what is overdue, anywhere. */
 void	 set_tick(uint64_t now);
 void	 set_grown_slow(struct set *);
