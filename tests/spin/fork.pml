@@ -1,7 +1,7 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The fork protocol: the gate of dsm_cache.c.
+ * The fork protocol: dsm_gate.h, and dsm_cache.c.
  *
  * A slow path sets the "inside" flag of its cache, then looks at the fork
  * word.  If another thread's id stands there, it clears its flag, sleeps until

@@ -142,7 +142,7 @@ broken_body()
 	# A fill that finds the bin locked goes ahead.
 	twin dsm_bin.c 's/lock_take(&b->lock);/(void)lock_try(\&b->lock);/'
 	# A new cache is announced before it is in the list.
-	twin dsm_cache.c '/sub(&cache_strays, 1/s/RELEASE/RELAXED/'
+	twin dsm_gate.c '/sub(&gate_strays, 1/s/RELEASE/RELAXED/'
 }
 
 atf_init_test_cases()

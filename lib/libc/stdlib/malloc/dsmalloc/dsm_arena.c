@@ -50,7 +50,7 @@
  * malloc_message() on the way to abort(), which no lock stops then
  * (lock_die()).
  *
- * Fork.  Slow paths run inside a gate (dsm_cache.c); the forker closes it
+ * Fork.  Slow paths run inside a gate (dsm_gate.h); the forker closes it
  * and waits, so that at fork no lock is held and no list is half changed.
  *
  * Failure.  Every layer answers NULL and leaves things as they were;

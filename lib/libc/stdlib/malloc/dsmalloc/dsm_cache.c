@@ -80,80 +80,11 @@ static struct {
 } DSM_ALIGNED(DSM_CACHELINE) cache_registry = {
 	.lock = LOCK_INITIALIZER(LOCK_CACHE)
 };
-/* The fork gate; atomic. */
-uint32_t cache_fork;
-static struct cache **cache_forker;	/* its thread's TLS word, which is at
-					   the same address in the child */
-static uint32_t	 cache_fork_tid;
-static uint32_t	 cache_strays;		/* inside without a cache */
-
-/*
- * The gate.  "Inside" is stored before the word is read, and the forker
- * stores the word before it reads "inside": one of them sees the other.
- */
-static bool
-gate_open(void)
-{
-
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return (likely(load_acq(&cache_fork) == 0) ||
-	    load_rlx(&cache_forker) == &cache_self);
-}
-
-static void DSM_COLD
-gate_wait(void)
-{
-
-	while (load_acq(&cache_fork) != 0)
-		os_wait(&cache_fork, 1);
-}
-
-static void
-gate_enter(uint32_t *inside)
-{
-
-	for (;;) {
-		add_rlx(inside, 1);
-		if (gate_open())
-			return;
-		__atomic_fetch_sub(inside, 1, __ATOMIC_RELEASE);
-		gate_wait();
-	}
-}
-
 void
 cache_enter_stray(void)
 {
 
-	gate_enter(&cache_strays);
-}
-
-void
-cache_leave_stray(void)
-{
-
-	__atomic_fetch_sub(&cache_strays, 1, __ATOMIC_RELEASE);
-}
-
-static void DSM_COLD
-gate_enter_again(struct cache *c)
-{
-
-	do {
-		store_rel(&c->inside, 0);
-		gate_wait();
-		store_rlx(&c->inside, 1);
-	} while (!gate_open());
-}
-
-/* Its own thread is the only writer of a cache's flag: no locked add. */
-static inline void
-gate_enter_own(struct cache *c)
-{
-
-	store_rlx(&c->inside, 1);
-	if (unlikely(!gate_open()))
-		gate_enter_again(c);
+	gate_enter_stray(&cache_self);
 }
 
 void *
@@ -220,14 +151,14 @@ cache_attach(void)
 {
 	struct cache *c;
 
-	gate_enter(&cache_strays);
+	cache_enter_stray();
 	if (!conf.tcache || (c = cache_get()) == NULL)
 		return (NULL);
 	c->arena = set_bind();
 	c->resets = load_rlx(&c->arena->resets);
 	store_rlx(&c->inside, 1);
 	cache_self = c;
-	cache_leave_stray();
+	gate_leave_stray();
 	if (cache_attached != NULL)
 		cache_attached(c);
 	return (c);
@@ -258,7 +189,7 @@ cache_enter(void)
 		store_rlx(&c->inside, c->inside + 1);
 		return (NULL);
 	}
-	gate_enter_own(c);
+	gate_enter(&c->inside, &cache_self);
 	return (c);
 }
 
@@ -270,7 +201,7 @@ cache_leave(void)
 	if (unlikely(c == CACHE_HIDDEN))
 		return;
 	if (unlikely(cache_is_sentinel(c)))
-		cache_leave_stray();
+		gate_leave_stray();
 	else
 		store_rel(&c->inside, c->inside - 1);
 }
@@ -680,7 +611,7 @@ cache_exit(struct cache *c)
 	uint64_t now = load_rlx(&decay_clock);
 	struct arena *a = c->arena;
 
-	gate_enter_own(c);
+	gate_enter(&c->inside, &cache_self);
 	cache_flush_all(c, now);
 	cache_account(c);
 	arena_unbind(a);
@@ -689,7 +620,7 @@ cache_exit(struct cache *c)
 	c->arena = NULL;
 	/* Once it is in the pool another thread may have it, "inside" and
 	 * all: pass the rest of the gate as a stray. */
-	add_rlx(&cache_strays, 1);
+	gate_add_stray();
 	store_rel(&c->inside, 0);
 	cache_self = CACHE_DEAD;
 	lock_take(&cache_registry.lock);
@@ -763,45 +694,26 @@ cache_requests(unsigned ind, unsigned class)
 	return (n);
 }
 
-/* Wait until nobody is inside without a cache. */
-static void
-gate_wait_strays(void)
-{
-
-	while (load_acq(&cache_strays) != 0)
-		os_yield();
-}
-
 void
 cache_prefork(void)
 {
-	uint32_t none = 0;
 	struct cache *c;
 
-	while (!__atomic_compare_exchange_n(&cache_fork, &none, 1, false,
-	    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-		os_wait(&cache_fork, 1);
-		none = 0;
-	}
-	store_rlx(&cache_forker, &cache_self);
-	cache_fork_tid = os_tid();
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	gate_shut(&cache_self);
 	/* New caches are made by strays: with none of those inside the list
 	 * is stable.  An ending thread goes from its cache to the strays. */
-	gate_wait_strays();
+	gate_await_strays();
 	SLIST_FOREACH(c, &cache_registry.all, all)
-		while (c != cache_self && load_acq(&c->inside) != 0)
-			os_yield();
-	gate_wait_strays();
+		if (c != cache_self)
+			gate_await(&c->inside);
+	gate_await_strays();
 }
 
 void
 cache_postfork(void)
 {
 
-	store_rlx(&cache_forker, NULL);
-	store_rel(&cache_fork, 0);
-	os_wake(&cache_fork, UINT32_MAX);
+	gate_reopen();
 }
 
 /*
@@ -814,7 +726,7 @@ cache_postfork_child(void)
 {
 	struct cache *c, *self = cache_self;
 
-	store_rlx(&cache_strays, 0);
+	gate_forget_strays();
 	SLIST_FOREACH(c, &cache_registry.all, all) {
 		if (c == self)
 			continue;
@@ -833,7 +745,7 @@ void
 cache_postfork_any(void)
 {
 
-	if (os_tid() == cache_fork_tid)
+	if (gate_is_forker())
 		cache_postfork();
 	else
 		cache_postfork_child();

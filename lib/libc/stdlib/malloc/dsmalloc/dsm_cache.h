@@ -28,10 +28,9 @@
  * else its older half is flushed.  Repeated misses double what is filled.
  *
  * Who may touch it: its thread alone; statistics read it without a lock.
- * The fork gate: a thread in a slow path has "inside" set.  The forker
- * sets cache_fork and waits until nobody is inside; a
- * thread that finds the word set steps back and waits.  In the child the
- * other threads' caches are whole, and serve new threads as they are.
+ * A thread in a slow path has "inside" set, the word by which it is inside the
+ * fork gate (dsm_gate.h).  So in a child the other threads' caches are whole,
+ * and serve new threads as they are.
  *
  * Life: made or taken from the pool at a thread's first slow path; flushed
  * and put back there, with its arrays, at the thread's end; never unmapped.
@@ -43,6 +42,7 @@
 
 #include "dsm_arena.h"
 #include "dsm_defs.h"
+#include "dsm_gate.h"
 #include "dsm_pool.h"
 #include "dsm_size.h"
 
@@ -131,7 +131,6 @@ DSM_HIDDEN void (*cache_attached)(struct cache *);
  * is a re-entrant call (then serve from arena 0, uncached). */
 struct cache *cache_enter(void);
 void	 cache_leave(void);
-DSM_HIDDEN uint32_t	cache_fork;	/* a fork is in progress; atomic */
 /*
  * The same for the most common case alone: a thread that has a cache and is
  * not inside, and no fork.  NULL: not entered, do the whole.
@@ -145,7 +144,7 @@ cache_enter_quick(void)
 		return (NULL);
 	store_rlx(&c->inside, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (likely(load_acq(&cache_fork) == 0))
+	if (likely(load_acq(&gate_word) == 0))
 		return (c);
 	store_rel(&c->inside, 0);
 	return (NULL);
@@ -158,9 +157,8 @@ cache_leave_quick(struct cache *c)
 	store_rel(&c->inside, 0);
 }
 
-/* The same without a cache: initialisation. */
+/* The same without a cache: initialisation; it leaves by gate_leave_stray(). */
 void	 cache_enter_stray(void);
-void	 cache_leave_stray(void);
 /* Within the gate. */
 void	*cache_malloc(struct cache *, unsigned class);
 void	 cache_free(struct cache *, void *, unsigned class);

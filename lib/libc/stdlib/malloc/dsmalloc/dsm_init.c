@@ -146,7 +146,7 @@ init_slow(void)
 	cache_enter_stray();
 	while (!__atomic_compare_exchange_n(&init_state, &none, INIT_BUSY,
 	    false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-		cache_leave_stray();
+		gate_leave_stray();
 		if (none == INIT_DONE)
 			return (true);
 		os_yield();
@@ -157,6 +157,6 @@ init_slow(void)
 	ok = init_parts();
 	store_rlx(&init_owner, 0);
 	store_rel(&init_state, ok ? INIT_DONE : 0);
-	cache_leave_stray();
+	gate_leave_stray();
 	return (ok);
 }

@@ -81,6 +81,20 @@
 #define	lock_slow	__dsm_lock_slow
 #define	lock_wake	__dsm_lock_wake
 
+/* dsm_gate.c */
+#define	gate_add_stray	__dsm_gate_add_stray
+#define	gate_await	__dsm_gate_await
+#define	gate_await_strays __dsm_gate_await_strays
+#define	gate_enter_again __dsm_gate_enter_again
+#define	gate_enter_stray __dsm_gate_enter_stray
+#define	gate_forget_strays __dsm_gate_forget_strays
+#define	gate_forker	__dsm_gate_forker
+#define	gate_is_forker	__dsm_gate_is_forker
+#define	gate_leave_stray __dsm_gate_leave_stray
+#define	gate_reopen	__dsm_gate_reopen
+#define	gate_shut	__dsm_gate_shut
+#define	gate_word	__dsm_gate_word
+
 /* dsm_base.c */
 #define	base_alloc	__dsm_base_alloc
 #define	base_bytes	__dsm_base_bytes
@@ -335,13 +349,11 @@
 #define	cache_enter	__dsm_cache_enter
 #define	cache_exit_self	__dsm_cache_exit_self
 #define	cache_flush_self	__dsm_cache_flush_self
-#define	cache_fork	__dsm_cache_fork
 #define	cache_free	__dsm_cache_free
 #define	cache_free_explicit __dsm_cache_free_explicit
 #define	cache_free_none	__dsm_cache_free_none
 #define	cache_hide	__dsm_cache_hide
 #define	cache_enter_stray	__dsm_cache_enter_stray
-#define	cache_leave_stray	__dsm_cache_leave_stray
 #define	cache_leave	__dsm_cache_leave
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none
