@@ -67,19 +67,11 @@ const struct cache_entry cache_sentinel[SIZE_NCLASSES + 3] = {
 };
 __thread struct cache *cache_self = CACHE_EMPTY;
 void (*cache_attached)(struct cache *);
-
-/* The registry, in a cache line to itself: others that all slow paths read lie
- * near. */
+/* In a cache line to itself: others that all slow paths read may lie near. */
 static struct {
-	struct lock	 lock;
-	/* Under it. */
-	SLIST_HEAD(, cache) all;
-	SLIST_HEAD(, cache) idle;
-	/* Atomic. */
-	size_t		 granted;	/* that grown stacks may hold */
-} DSM_ALIGNED(DSM_CACHELINE) cache_registry = {
-	.lock = LOCK_INITIALIZER(LOCK_CACHE)
-};
+	size_t		 bytes;		/* that grown stacks may hold; atomic */
+} DSM_ALIGNED(DSM_CACHELINE) cache_granted;
+
 void
 cache_enter_stray(void)
 {
@@ -103,7 +95,7 @@ cache_show(void *c)
 	cache_self = c;
 }
 
-static void
+void
 cache_init(struct cache *c)
 {
 	void **slot = c->slots;
@@ -122,24 +114,6 @@ cache_init(struct cache *c)
 	c->base = c->pace = 1;
 	c->bytes = CACHE_BYTES;
 	c->ticked = c->trimmed = load_rlx(&decay_clock);
-}
-
-/* One from the pool of dead threads', or a new one. */
-static struct cache *
-cache_get(void)
-{
-	struct cache *c;
-
-	lock_take(&cache_registry.lock);
-	if ((c = SLIST_FIRST(&cache_registry.idle)) != NULL) {
-		SLIST_REMOVE_HEAD(&cache_registry.idle, idle);
-		c->isidle = false;
-	} else if ((c = base_alloc(BASE_CACHE, sizeof(*c))) != NULL) {
-		cache_init(c);
-		SLIST_INSERT_HEAD(&cache_registry.all, c, all);
-	}
-	lock_drop(&cache_registry.lock);
-	return (c);
 }
 
 /*
@@ -385,11 +359,11 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	if ((places - 1) * size_info[class].size > max || more > c->bytes ||
 	    places > CACHE_ARRAY_MAX)
 		return (false);
-	if (add_rlx(&cache_registry.granted, more) + more >
+	if (add_rlx(&cache_granted.bytes, more) + more >
 	    DSM_MIN(CACHE_BYTES_ALL(set_used()), load_rlx(&limit_idle)) ||
 	    load_rlx(&limit_tight) || (array = base_alloc(
 	    cache_array_type(places), places * sizeof(*array))) == NULL) {
-		sub_rlx(&cache_registry.granted, more);
+		sub_rlx(&cache_granted.bytes, more);
 		return (false);
 	}
 	n = (size_t)(k->end - e->sp);
@@ -623,10 +597,7 @@ cache_exit(struct cache *c)
 	gate_add_stray();
 	store_rel(&c->inside, 0);
 	cache_self = CACHE_DEAD;
-	lock_take(&cache_registry.lock);
-	SLIST_INSERT_HEAD(&cache_registry.idle, c, idle);
-	c->isidle = true;
-	lock_drop(&cache_registry.lock);
+	cache_put(c);
 	cache_leave();
 }
 
@@ -648,105 +619,4 @@ cache_flush_self(void)
 		return;
 	cache_flush_all(c, now);
 	set_freed(c->arena, now);
-}
-
-/* Slots in all caches, in bytes: read while their threads run. */
-size_t
-cache_bytes_all(void)
-{
-	struct cache *c;
-	size_t bytes = 0;
-	ptrdiff_t n;
-	unsigned i;
-
-	lock_take(&cache_registry.lock);
-	SLIST_FOREACH(c, &cache_registry.all, all)
-		for (i = 1; i < SIZE_NCLASSES; i++) {
-			n = load_rlx(&c->class[i].end) -
-			    load_rlx(&c->entry[i].sp);
-			/* An array may be changing under us. */
-			if (n > 0 && n <= UINT16_MAX)
-				bytes += (size_t)n * size_info[i].size;
-		}
-	lock_drop(&cache_registry.lock);
-	return (bytes);
-}
-
-/*
- * Malloc calls of a class by threads of one arena, or of all: the live
- * caches' countdowns.  What dead threads counted is in their bins.
- */
-uint64_t
-cache_requests(unsigned ind, unsigned class)
-{
-	struct arena *a;
-	struct cache *c;
-	uint64_t n = 0;
-
-	lock_take(&cache_registry.lock);
-	SLIST_FOREACH(c, &cache_registry.all, all)
-		if ((a = load_rlx(&c->arena)) != NULL &&
-		    (ind == ARENA_ALL || a->ind == ind))
-			n += load_rlx(&c->class[class].folded) +
-			    (uint64_t)(int64_t)(load_rlx(&c->entry[class].base)
-			    - load_rlx(&c->entry[class].count));
-	lock_drop(&cache_registry.lock);
-	return (n);
-}
-
-void
-cache_prefork(void)
-{
-	struct cache *c;
-
-	gate_shut(&cache_self);
-	/* New caches are made by strays: with none of those inside the list
-	 * is stable.  An ending thread goes from its cache to the strays. */
-	gate_await_strays();
-	SLIST_FOREACH(c, &cache_registry.all, all)
-		if (c != cache_self)
-			gate_await(&c->inside);
-	gate_await_strays();
-}
-
-void
-cache_postfork(void)
-{
-
-	gate_reopen();
-}
-
-/*
- * The other threads are gone; their caches, slots and all, are free.  A
- * thread that found the gate closed may have been copied just as it stepped
- * in to look: what it had raised nobody lowers here.
- */
-void
-cache_postfork_child(void)
-{
-	struct cache *c, *self = cache_self;
-
-	gate_forget_strays();
-	SLIST_FOREACH(c, &cache_registry.all, all) {
-		if (c == self)
-			continue;
-		store_rlx(&c->inside, 0);
-		if (!c->isidle) {
-			c->isidle = true;
-			c->arena = NULL;
-			SLIST_INSERT_HEAD(&cache_registry.idle, c, idle);
-		}
-	}
-	arena_forked(self->arena);
-	cache_postfork();
-}
-
-void
-cache_postfork_any(void)
-{
-
-	if (gate_is_forker())
-		cache_postfork();
-	else
-		cache_postfork_child();
 }

@@ -198,6 +198,12 @@ void	 cache_flush_self(void);
 size_t	 cache_bytes_all(void);
 uint64_t cache_requests(unsigned ind, unsigned class);
 
+/* For the parts of cache: one from the pool of dead threads', or a new one,
+ * NULL without memory; back to that pool; what a new one begins as. */
+struct cache *cache_get(void);
+void	 cache_put(struct cache *);
+void	 cache_init(struct cache *);
+
 void	 cache_prefork(void);
 void	 cache_postfork(void);
 void	 cache_postfork_child(void);
