@@ -14,6 +14,7 @@
 
 #include "dsm_api.h"
 #include "dsm_arena.h"
+#include "dsm_block.h"
 #include "dsm_conf.h"
 #include "dsm_fast.h"
 #include "dsm_foreign.h"
@@ -168,64 +169,6 @@ __malloc(size_t size)
 	return (likely(p != NULL) ? p : malloc_slow(size));
 }
 
-/* The program freed something that is not a block: say what we know. */
-static void DSM_COLD __attribute__((__noreturn__))
-free_bad(const char *what, const void *p, uint64_t word)
-{
-	const struct span *s = map_span(word);
-
-	if (s == NULL)
-		print_fatal("%s(%p): not memory of this allocator (or freed "
-		    "already, and its pages given back)", what, p);
-	if (map_tag(word) == MAP_TAG_FREE)
-		print_fatal("%s(%p): in free memory (a double free?), %zu "
-		    "bytes at %p", what, p, s->size, (const void *)s->addr);
-	if (s->kind == SPAN_STOCK)
-		print_fatal("%s(%p): the block of %zu bytes is free already "
-		    "(double free)", what, p, s->size);
-	print_fatal("%s(%p): not the start of a block but %zu bytes into one "
-	    "of %zu at %p", what, p, (size_t)((const char *)p - s->addr),
-	    s->size, (const void *)s->addr);
-}
-
-/* The slab of an explicit arena that p is in, or NULL. */
-static struct slab *
-api_slab(uint64_t word)
-{
-	struct slab *s = map_span(word);
-
-	return (s != NULL && map_tag(word) == 0 &&
-	    s->span.kind == SPAN_SLAB ? s : NULL);
-}
-
-/* The live large block that starts at p. */
-static struct extent *
-api_extent(const char *what, const void *p, uint64_t word)
-{
-	struct extent *e = map_span(word);
-
-	if (unlikely(e == NULL || map_tag(word) != 0 ||
-	    e->span.kind != SPAN_LARGE || e->span.addr != p))
-		free_bad(what, p, word);
-	return (e);
-}
-
-/* What a block can hold. */
-static size_t
-api_usable(const char *what, const void *p, uint64_t word)
-{
-	unsigned tag = map_tag(word);
-	size_t size;
-
-	if (likely(tag != 0 && tag != MAP_TAG_FREE))
-		return (size_info[tag / ARENA_TAG(1)].size);
-	if (unlikely(word == 0) && foreign_usable(p, &size))
-		return (size);
-	if (api_slab(word) != NULL)
-		return (api_slab(word)->size);
-	return (api_extent(what, p, word)->span.size);
-}
-
 /* A small block that no fast path takes, or one of another's making. */
 static void DSM_NOINLINE
 free_small(void *p, uint64_t word)
@@ -279,11 +222,11 @@ free_large(void *p, uint64_t word)
 	struct extent *e;
 	struct cache *c;
 
-	if (unlikely(api_slab(word) != NULL)) {
-		free_explicit(p, api_slab(word));
+	if (unlikely(block_slab(word) != NULL)) {
+		free_explicit(p, block_slab(word));
 		return;
 	}
-	e = api_extent("free", p, word);
+	e = block_extent("free", p, word);
 	if (likely((c = cache_enter_quick()) != NULL)) {
 		free_extent(c, e);
 		cache_leave_quick(c);
@@ -302,7 +245,7 @@ free_slow(void *p)
 		return;
 	if (unlikely(word == 0)) {
 		if (!foreign_free(p))
-			free_bad("free", p, word);
+			block_bad("free", p, word);
 	} else if (map_tag(word) == 0 || map_tag(word) == MAP_TAG_FREE)
 		free_large(p, word);
 	else
@@ -317,32 +260,6 @@ __free(void *p)
 		free_slow(p);
 }
 
-/* Is this the size of the block, as malloc() was asked for it? */
-static bool
-size_fits(size_t size, size_t usable)
-{
-
-	if (usable > SIZE_SMALL_MAX)
-		return (size > SIZE_SMALL_MAX && size <= usable);
-	return (size <= SIZE_SMALL_MAX &&
-	    size_info[size_class(size + (size == 0))].size == usable);
-}
-
-/* What is nobody's or another allocator's is for free() to tell. */
-static void
-size_check(const void *p, size_t size)
-{
-	uint64_t word = map_word(p);
-	size_t usable;
-
-	if (word == 0)
-		return;
-	usable = api_usable("free_sized", p, word);
-	if (unlikely(!size_fits(size, usable)))
-		print_fatal("free_sized(%p, %zu): wrong size, the block has "
-		    "%zu bytes", p, size, usable);
-}
-
 static void DSM_NOINLINE
 free_sized_slow(void *p, size_t size)
 {
@@ -350,7 +267,7 @@ free_sized_slow(void *p, size_t size)
 	/* Where sizes are not trusted this is free(). */
 	if (!size_trusted() && fast_free(p))
 		return;
-	size_check(p, size);
+	block_check_size(p, size);
 	free_slow(p);
 }
 
@@ -361,37 +278,18 @@ __free_sized(void *p, size_t size)
 {
 
 #ifdef DSM_DEBUG
-	size_check(p, size);
+	block_check_size(p, size);
 #endif
 	if (unlikely(!fast_free_sized(p, size)))
 		free_sized_slow(p, size);
 }
-
-#ifdef DSM_DEBUG
-static void
-align_check(const void *p, size_t align, size_t size)
-{
-	uint64_t word = map_word(p);
-	size_t usable;
-
-	if (word == 0)
-		return;
-	if (!IS_POW2(align) || ((uintptr_t)p & (align - 1)) != 0)
-		print_fatal("free_aligned_sized(%p, %zu, %zu): wrong "
-		    "alignment", p, align, size);
-	usable = api_usable("free_aligned_sized", p, word);
-	if (size > usable)
-		print_fatal("free_aligned_sized(%p, %zu, %zu): wrong size, "
-		    "the block has %zu bytes", p, align, size, usable);
-}
-#endif
 
 DSM_EXPORT void
 __free_aligned_sized(void *p, size_t align, size_t size)
 {
 
 #ifdef DSM_DEBUG
-	align_check(p, align, size);
+	block_check_aligned(p, align, size);
 #else
 	(void)align;
 	(void)size;
@@ -431,7 +329,7 @@ usable_slow(const void *p)
 {
 
 	return (p == NULL ? 0 :
-	    api_usable("malloc_usable_size", p, map_word(p)));
+	    block_usable("malloc_usable_size", p, map_word(p)));
 }
 
 DSM_EXPORT size_t
@@ -493,10 +391,10 @@ realloc_large(void *p, size_t size)
 
 	if (unlikely(word == 0) && foreign_usable(p, &osize))
 		return (realloc_copy(p, osize, size));
-	if (api_slab(word) != NULL)
-		return (realloc_small(p, api_slab(word)->size, size));
+	if (block_slab(word) != NULL)
+		return (realloc_small(p, block_slab(word)->size, size));
 	c = cache_enter();
-	e = api_extent("realloc", p, word);
+	e = block_extent("realloc", p, word);
 	osize = e->span.size;
 	if (size > SIZE_SMALL_MAX) {
 		cache_tick_large(c);

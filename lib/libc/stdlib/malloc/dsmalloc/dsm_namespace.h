@@ -403,6 +403,12 @@
 #define	foreign_free	__dsm_foreign_free
 #define	foreign_usable	__dsm_foreign_usable
 
+/* dsm_block.c */
+#define	block_bad	__dsm_block_bad
+#define	block_check_aligned __dsm_block_check_aligned
+#define	block_check_size __dsm_block_check_size
+#define	block_usable	__dsm_block_usable
+
 /* dsm_cxx.c */
 #define	cxx_caught	__dsm_cxx_caught
 #define	cxx_guard	__dsm_cxx_guard
