@@ -4,13 +4,13 @@
  * blocks [MIB [MILLISECONDS]]: the block cache of a storage engine, such as
  * RocksDB's: MIB (4096) in blocks of 64 KiB, all of them written to.  Half of
  * them are replaced, at random, and 16 million words are read, each from
- * another random place ("read_s", of processor time).  "huge_pct" is how much of the memory that
- * is resident then is in huge pages; what decides the time of reading is the
- * processor's cache of address translations.  Then nine tenths of the blocks
- * are freed, at random, and the program allocates little every hundredth of a
- * second for MILLISECONDS (20000: twice the usual decay time):
- * "returned_pct" is how much of the freed memory has left the process by then,
- * "memfree_pct" how much of it is free in the system, if nobody else there took
+ * another random place ("read_s", of processor time).  "huge_pct" is how much
+ * of the memory that is resident then is in huge pages; what decides the time
+ * of reading is the processor's cache of address translations.  Then nine
+ * tenths of the blocks are freed, at random, and the program allocates little
+ * every hundredth of a second for MILLISECONDS (20000: twice the usual decay
+ * time): "returned_pct" is how much of the freed memory has left the process,
+ * "memfree_pct" how much is free in the system, if nobody else there took
  * or gave any meanwhile.
  */
 

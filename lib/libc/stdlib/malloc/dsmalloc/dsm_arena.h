@@ -31,8 +31,8 @@ struct arena {
 	/* Constant. */
 	struct set	*set;		/* whose pages it has */
 	unsigned	 ind;
-	uint32_t	 tagged;	/* slots are cached by their class: it is
-					   an automatic one */
+	uint32_t	 tagged;	/* slots are cached by their class:
+					   it is an automatic one */
 	struct arena	*next;		/* of the set; atomic */
 	/* Atomic. */
 	uint32_t	 nthreads;

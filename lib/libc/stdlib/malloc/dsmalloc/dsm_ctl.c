@@ -595,7 +595,8 @@ ctl_access(const struct ctl_key *k, const unsigned *index, void *oldp,
 			return (EPERM);
 		return (k->set(k, index, &v));
 	}
-	if (k->set == NULL && k->get != ctl_arenas_create && (newp != NULL || newlen != 0))
+	if (k->set == NULL && k->get != ctl_arenas_create &&
+	    (newp != NULL || newlen != 0))
 		return (EPERM);
 	if (k->get == NULL && (oldp != NULL || oldlenp != NULL))
 		return (EPERM);

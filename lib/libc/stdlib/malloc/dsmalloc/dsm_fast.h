@@ -69,7 +69,8 @@ fast_malloc(size_t size)
 }
 
 #define	FAST_EVEN(s)	&& ((s) == 8 || (s) % 16 == 0)
-_Static_assert(1 SIZE_CLASSES(FAST_EVEN), "odd indices are of the evens' class");
+_Static_assert(1 SIZE_CLASSES(FAST_EVEN),
+    "odd indices are of the evens' class");
 
 /*
  * For alignments of 8 and 16, which a rotation makes 0 and 1, and all others

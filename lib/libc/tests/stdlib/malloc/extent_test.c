@@ -60,7 +60,8 @@ recurse(struct counting *c)
 	if (!c->recurses)
 		return;
 	for (i = 0; i < 3; i++)
-		ATF_REQUIRE((p[i] = malloc(hide((size_t)100 << 5 * i))) != NULL);
+		ATF_REQUIRE((p[i] = malloc(hide((size_t)100 << 5 * i))) !=
+		    NULL);
 	ATF_REQUIRE_EQ(0, mallctl("stats.allocated", &n, &len, NULL, 0));
 	for (i = 0; i < 3; i++)
 		free(p[i]);

@@ -8,8 +8,8 @@
  * h_thp [-d] MIB [BLOCKS]: use so much memory in small objects, then so many
  * blocks of 3,000,000 bytes, and print in KiB: what of the process is in huge
  * pages, how long the mappings with these blocks are that have advice for or
- * against them, and what is dirty by malloc's own account.  -d: with huge pages switched off for this
- * process, and those that it executes.
+ * against them, and what is dirty by malloc's own account.  -d: with huge pages
+ * switched off for this process, and those that it executes.
  */
 #include <sys/prctl.h>
 

@@ -358,8 +358,8 @@ ATF_TC(budget);
 ATF_TC_HEAD(budget, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "Without time nothing is purged but what "
-	    "must be; of a long extent the end goes first");
+	atf_tc_set_md_var(tc, "descr", "Without time nothing is purged but "
+	    "what must be; of a long extent the end goes first");
 }
 ATF_TC_BODY(budget, tc)
 {
