@@ -435,7 +435,7 @@ ATF_TC_HEAD(decay_frees, tc)
 ATF_TC_BODY(decay_frees, tc)
 {
 	static void *p[64 << 10];
-	const struct timespec pause = { 0, 200000000 };
+	const struct timespec pause = { 0, 25000000 };
 	ssize_t ms;
 	size_t i;
 
@@ -448,12 +448,12 @@ ATF_TC_BODY(decay_frees, tc)
 	}
 	for (i = 0; i < nitems(p); i++) {
 		free(p[i]);
-		if (i % (nitems(p) / 8) == 0)
+		if (i % (nitems(p) / 64) == 0)
 			(void)nanosleep(&pause, NULL);
 	}
-	/* Of 16 MiB those freed in the last two of eight parts may stay. */
+	/* Of 16 MiB what was freed last may stay, and each visit is brief. */
 	ATF_CHECK(figure("stats.arenas." ALL ".dirty_purged") *
-	    figure("arenas.page") > 9 << 20);
+	    figure("arenas.page") > 6 << 20);
 }
 
 ATF_TC(mapped);
