@@ -12,7 +12,7 @@
 #ifndef _DSM_NAMESPACE_H_
 #define	_DSM_NAMESPACE_H_
 
-/* dsm_os_*.c */
+/* dsm_os*.c */
 #define	os_abort	__dsm_os_abort
 #define	os_address_limit __dsm_os_address_limit
 #define	os_break	__dsm_os_break

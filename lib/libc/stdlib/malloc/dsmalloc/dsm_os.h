@@ -5,8 +5,9 @@
  */
 
 /*
- * os: everything that the allocator asks of the system, one file per
- * system behind this header (dsm_os_linux.c, dsm_os_freebsd.c).
+ * os: everything that the allocator asks of the system; behind this header
+ * dsm_os.c has what is the same on all, and each has a file of its own
+ * (dsm_os_linux.c, dsm_os_freebsd.c).
  *
  * Theory of operation.  Each function is one question or one request.  None
  * takes a lock, allocates, changes errno, or calls a libc function that an

@@ -7,10 +7,6 @@
 /*
  * os for FreeBSD.
  *
- * Every request goes through __syscall(2), which is the same within libc and
- * without: libthr wraps the functions of the usual names, and may allocate
- * there, and an application may interpose them.  errno stays as it was.
- *
  * What differs from Linux: mmap aligns by itself; mappings do not move;
  * MADV_DONTNEED does not discard, so that a forced purge is a new mapping
  * over the old; and superpages are the kernel's own business.
@@ -27,51 +23,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dsm_defs.h"
 #include "dsm_os.h"
-
-#define	OS_ANON		(MAP_PRIVATE | MAP_ANON)
-#define	OS_RW		(PROT_READ | PROT_WRITE)
-
-size_t		os_page;
-unsigned	os_page_shift;
+#include "dsm_os_call.h"
 
 _Static_assert(sizeof(long) == 8, "arguments of 64 bits pass in one register");
-
-/* The result, or a negative error number. */
-static long
-os_call(int nr, long a, long b, long c, long d, long e, long f)
-{
-	int serrno;
-	long r;
-
-	serrno = errno;
-	r = __syscall(nr, a, b, c, d, e, f);
-	if (r == -1)
-		r = -errno;
-	errno = serrno;
-	return (r);
-}
-
-static inline long
-os_call3(int nr, long a, long b, long c)
-{
-
-	return (os_call(nr, a, b, c, 0, 0, 0));
-}
-
-/* Addresses are never negative, so a result below zero is an error. */
-static void *
-os_mmap(void *addr, size_t size, int prot, int flags)
-{
-	long r;
-
-	r = os_call(SYS_mmap, (long)addr, (long)size, prot, flags, -1, 0);
-	return (r < 0 ? NULL : (void *)r);
-}
 
 /* No system calls: the auxiliary vector is in memory. */
 void
@@ -111,13 +68,6 @@ os_map_at(void *addr, size_t size)
 	    NULL);
 }
 
-void
-os_unmap(void *addr, size_t size)
-{
-
-	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
-}
-
 bool
 os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 {
@@ -128,13 +78,6 @@ os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 	(void)dsize;
 	*lost = false;
 	return (false);
-}
-
-void *
-os_reserve(size_t size)
-{
-
-	return (os_mmap(NULL, size, PROT_READ, OS_ANON));
 }
 
 bool
@@ -155,13 +98,6 @@ os_decommit(void *addr, size_t size)
 /*
  * Purging.
  */
-
-bool
-os_purge_lazy(void *addr, size_t size)
-{
-
-	return (os_call3(SYS_madvise, (long)addr, (long)size, MADV_FREE) == 0);
-}
 
 bool
 os_purge_forced(void *addr, size_t size)
@@ -257,29 +193,6 @@ os_memory(void)
 	return (bytes);
 }
 
-static uint64_t
-os_gettime(int clock)
-{
-	struct timespec ts = { 0, 0 };
-
-	(void)os_call3(SYS_clock_gettime, clock, (long)&ts, 0);
-	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
-}
-
-uint64_t
-os_clock_ns(void)
-{
-
-	return (os_gettime(CLOCK_MONOTONIC_FAST));
-}
-
-uint64_t
-os_time_ns(void)
-{
-
-	return (os_gettime(CLOCK_MONOTONIC));
-}
-
 bool
 os_secure(void)
 {
@@ -318,13 +231,6 @@ os_wake(uint32_t *w, unsigned n)
 	    (long)DSM_MIN(n, 0x7fffffffU));
 }
 
-void
-os_yield(void)
-{
-
-	(void)os_call3(SYS_sched_yield, 0, 0, 0);
-}
-
 uint32_t
 os_tid(void)
 {
@@ -336,43 +242,8 @@ os_tid(void)
 }
 
 /*
- * Files.
+ * Other memory, and the end.
  */
-
-long
-os_readlink(const char *path, char *buf, size_t len)
-{
-
-	return (os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
-	    (long)len, 0, 0));
-}
-
-long
-os_readfile(const char *path, char *buf, size_t len)
-{
-
-	return (os_readat(path, 0, buf, len));
-}
-
-long
-os_readat(const char *path, uint64_t off, char *buf, size_t len)
-{
-	size_t n;
-	long fd, r;
-
-	fd = os_call3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return (-1);
-	n = 0;
-	do {
-		r = os_call(SYS_pread, fd, (long)(buf + n), (long)(len - n),
-		    (long)(off + n), 0, 0);
-		if (r > 0)
-			n += (size_t)r;
-	} while (n < len && (r > 0 || r == -EINTR));
-	(void)os_call3(SYS_close, fd, 0, 0);
-	return (r < 0 && n == 0 ? -1 : (long)n);
-}
 
 /* Nobody's allocator uses the break here. */
 bool
@@ -399,22 +270,6 @@ os_peek(const void *addr, void *buf, size_t len)
 	(void)os_call3(SYS_close, fd[0], 0, 0);
 	(void)os_call3(SYS_close, fd[1], 0, 0);
 	return (ok);
-}
-
-void
-os_write(int fd, const char *buf, size_t len)
-{
-	long r;
-
-	while (len > 0) {
-		r = os_call3(SYS_write, fd, (long)buf, (long)len);
-		if (r == -EINTR)
-			continue;
-		if (r <= 0)
-			return;
-		buf += r;
-		len -= (size_t)r;
-	}
 }
 
 static void

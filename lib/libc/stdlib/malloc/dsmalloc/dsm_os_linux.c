@@ -6,11 +6,6 @@
 
 /*
  * os for Linux.
- *
- * Every request is a raw system call: libc's wrappers could be interposed
- * (by libfaketime, fakeroot, a profiler) with functions that allocate, and
- * they set errno.  The raw call answers a negative error number instead, and
- * errno stays as the application left it.
  */
 #ifndef _GNU_SOURCE
 #define	_GNU_SOURCE
@@ -24,15 +19,13 @@
 #include <sys/sysinfo.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dsm_defs.h"
 #include "dsm_os.h"
+#include "dsm_os_call.h"
 
 /* Newer than the oldest headers that we compile with. */
 #ifndef MAP_FIXED_NOREPLACE
@@ -42,9 +35,6 @@
 #define	SYS_process_madvise	440
 #endif
 #define	OS_PIDFD_SELF		(-10000)
-
-#define	OS_ANON		(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#define	OS_RW		(PROT_READ | PROT_WRITE)
 
 /*
  * Fewest ranges for which process_madvise is tried: for fewer it saves little.
@@ -56,9 +46,6 @@
 #define	OS_VECTOR_MIN	4
 #define	OS_VECTOR_BYTES	MIB(96)
 
-size_t		os_page;
-unsigned	os_page_shift;
-
 /* From the auxiliary vector; constant after os_init(). */
 static bool	os_is_secure;
 
@@ -68,81 +55,6 @@ static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
 static uint32_t	os_thp_answer;	/* enum os_thp */
 static size_t	os_asked;	/* bytes that os_map() was asked for */
-
-#if defined(__x86_64__)
-static inline long
-os_call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long r;
-
-	__asm__ volatile ("syscall" : "=a" (r) : "0" (nr), "D" (a), "S" (b),
-	    "d" (c), "r" (r10), "r" (r8), "r" (r9) : "rcx", "r11", "memory");
-	return (r);
-}
-#elif defined(__aarch64__)
-static inline long
-os_call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile ("svc 0" : "+r" (x0) : "r" (x8), "r" (x1), "r" (x2),
-	    "r" (x3), "r" (x4), "r" (x5) : "memory");
-	return (x0);
-}
-#else
-static long
-os_call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	int serrno;
-	long r;
-
-	serrno = errno;
-	r = syscall(nr, a, b, c, d, e, f);
-	if (r == -1)
-		r = -errno;
-	errno = serrno;
-	return (r);
-}
-#endif
-
-static inline long
-os_call3(long nr, long a, long b, long c)
-{
-
-	return (os_call(nr, a, b, c, 0, 0, 0));
-}
-
-static inline bool
-os_failed(long r)
-{
-
-	return ((unsigned long)r > -4096UL);
-}
-
-static void *
-os_mmap(void *addr, size_t size, int prot, int flags)
-{
-	long r;
-
-	r = os_call(SYS_mmap, (long)addr, (long)size, prot, flags, -1, 0);
-	return (os_failed(r) ? NULL : (void *)r);
-}
-
-static bool
-os_madvise(void *addr, size_t size, int advice)
-{
-
-	return (os_call3(SYS_madvise, (long)addr, (long)size, advice) == 0);
-}
 
 /* No system calls: the auxiliary vector is in memory. */
 void
@@ -227,15 +139,6 @@ os_map_at(void *addr, size_t size)
 	return (os_try_map_at(addr, size) == 0);
 }
 
-/* Trimming and giving back may fail when the process has too many mappings;
- * then the address space is lost, but nothing else is wrong. */
-void
-os_unmap(void *addr, size_t size)
-{
-
-	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
-}
-
 bool
 os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 {
@@ -254,13 +157,6 @@ os_move(void *addr, size_t size, void *dst, size_t dsize, bool *lost)
 	return (false);
 }
 
-void *
-os_reserve(size_t size)
-{
-
-	return (os_mmap(NULL, size, PROT_READ, OS_ANON | MAP_NORESERVE));
-}
-
 bool
 os_commit(void *addr, size_t size)
 {
@@ -268,8 +164,7 @@ os_commit(void *addr, size_t size)
 	if (os_mmap(addr, size, OS_RW, OS_ANON | MAP_FIXED) != NULL)
 		return (true);
 	/* A kernel that counts memory strictly has unmapped it by then. */
-	(void)os_mmap(addr, size, PROT_READ, OS_ANON | MAP_NORESERVE |
-	    MAP_FIXED_NOREPLACE);
+	(void)os_mmap(addr, size, PROT_READ, OS_ANON | MAP_FIXED_NOREPLACE);
 	return (false);
 }
 
@@ -313,13 +208,6 @@ os_dontneed_zeroes(void)
 
 	answer = load_rlx(&os_zeroes);
 	return (answer == OS_UNKNOWN ? os_try_zeroes() : answer == OS_YES);
-}
-
-bool
-os_purge_lazy(void *addr, size_t size)
-{
-
-	return (os_madvise(addr, size, MADV_FREE));
 }
 
 /* A new mapping over the old always zeroes, but forgets the advice on huge
@@ -512,31 +400,6 @@ os_memory(void)
 	return ((size_t)si.totalram * si.mem_unit);
 }
 
-/* Not through the vDSO: finding it is libc's business, and libc's own
- * clock_gettime may be interposed by something that allocates. */
-static uint64_t
-os_gettime(int clock)
-{
-	struct timespec ts = { 0, 0 };
-
-	(void)os_call3(SYS_clock_gettime, clock, (long)&ts, 0);
-	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
-}
-
-uint64_t
-os_clock_ns(void)
-{
-
-	return (os_gettime(CLOCK_MONOTONIC_COARSE));
-}
-
-uint64_t
-os_time_ns(void)
-{
-
-	return (os_gettime(CLOCK_MONOTONIC));
-}
-
 bool
 os_secure(void)
 {
@@ -574,13 +437,6 @@ os_wake(uint32_t *w, unsigned n)
 	    (long)DSM_MIN(n, 0x7fffffffU));
 }
 
-void
-os_yield(void)
-{
-
-	(void)os_call3(SYS_sched_yield, 0, 0, 0);
-}
-
 uint32_t
 os_tid(void)
 {
@@ -589,45 +445,8 @@ os_tid(void)
 }
 
 /*
- * Files.
+ * Other memory, and the end.
  */
-
-long
-os_readlink(const char *path, char *buf, size_t len)
-{
-
-	return (os_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)buf,
-	    (long)len, 0, 0));
-}
-
-long
-os_readfile(const char *path, char *buf, size_t len)
-{
-
-	return (os_readat(path, 0, buf, len));
-}
-
-long
-os_readat(const char *path, uint64_t off, char *buf, size_t len)
-{
-	size_t n;
-	long fd, r;
-
-	fd = os_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC,
-	    0, 0, 0);
-	if (os_failed(fd))
-		return (-1);
-	/* A file in /proc is read in pieces however long the buffer. */
-	n = 0;
-	do {
-		r = os_call(SYS_pread64, fd, (long)(buf + n),
-		    (long)(len - n), (long)(off + n), 0, 0);
-		if (r > 0)
-			n += (size_t)r;
-	} while (n < len && (r > 0 || r == -EINTR));
-	(void)os_call3(SYS_close, fd, 0, 0);
-	return (r < 0 && n == 0 ? -1 : (long)n);
-}
 
 /* Beyond the program's own data, which the break begins behind. */
 bool
@@ -660,22 +479,6 @@ os_peek(const void *addr, void *buf, size_t len)
 	return (os_call(SYS_process_vm_readv,
 	    os_call3(SYS_getpid, 0, 0, 0), (long)&to, 1, (long)&from, 1, 0) ==
 	    (long)len);
-}
-
-void
-os_write(int fd, const char *buf, size_t len)
-{
-	long r;
-
-	while (len > 0) {
-		r = os_call3(SYS_write, fd, (long)buf, (long)len);
-		if (r == -EINTR)
-			continue;
-		if (r <= 0)
-			return;
-		buf += r;
-		len -= (size_t)r;
-	}
 }
 
 static void
