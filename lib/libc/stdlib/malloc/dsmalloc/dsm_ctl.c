@@ -5,31 +5,26 @@
  */
 
 /*
- * ctl: mallctl(3) by name and by MIB.
+ * ctl: the table of keys.
  *
  * Theory of operation.  A key is a row of a table: its dotted name, with <i>
  * and <j> for the index of an arena and of a bin, its type, and functions
  * that get and set its value.  Rows are numbered through all the tables;
- * dsm_ctl_name.c finds a row.
+ * dsm_ctl_name.c finds a row, and dsm_mallctl.c calls its handlers.
  *
- * What a caller may get wrong about sizes and directions is judged in one
- * place, ctl_access(), in the manner of jemalloc, so that handlers see only
- * values of their own type.  There is no state but the epoch, which is
- * atomic, and no lock of its own; a handler may take those of what it reads
- * or sets.
+ * There is no state but the epoch, which is atomic, and no lock of its own; a
+ * handler may take those of what it reads or sets.
  *
  * To add a key, add a row to ctl_keys and, if none fits, a handler.
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "dsm_arena.h"
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_ctl.h"
 #include "dsm_explicit.h"
-#include "dsm_init.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_relief.h"
@@ -320,7 +315,7 @@ CTL_HANDLER(ctl_notify_set)
 /* Manual: malloc_np.3, MALLCTL KEYS, which also has opt.* and stats.*. */
 static const struct ctl_key ctl_keys[] = {
 	KEY("version", STRING, ctl_string, NULL, STATS_VERSION),
-	KEY("epoch", U64, ctl_epoch_get, ctl_epoch_set, NULL),
+	KEY("epoch", EPOCH, ctl_epoch_get, ctl_epoch_set, NULL),
 
 	KEY("thread.arena", UNSIGNED, ctl_thread_arena, ctl_thread_arena_set,
 	    NULL),
@@ -352,7 +347,7 @@ static const struct ctl_key ctl_keys[] = {
 	    ctl_arena_decay_set, NULL),
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
-	KEY("arenas.create", UNSIGNED, ctl_arenas_create, NULL, NULL),
+	KEY("arenas.create", CREATE, ctl_arenas_create, NULL, NULL),
 	KEY("arenas.dirty_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_default_decay_set, NULL),
 	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
@@ -482,197 +477,3 @@ ctl_key(unsigned n, char buf[CTL_NAME_MAX])
 	k.type = types[stats_items[n].type];
 	return (k);
 }
-
-/*
- * Access.
- */
-
-static size_t
-ctl_size(enum ctl_type type)
-{
-
-	switch (type) {
-	case CTL_VOID:
-		return (0);
-	case CTL_BOOL:
-		return (sizeof(bool));
-	case CTL_UNSIGNED:
-		return (sizeof(unsigned));
-	case CTL_U32:
-		return (sizeof(uint32_t));
-	case CTL_U64:
-		return (sizeof(uint64_t));
-	case CTL_SIZE:
-	case CTL_SSIZE:
-		return (sizeof(size_t));
-	case CTL_NOTIFY:
-		return (sizeof(limit_notify_fn *));
-	case CTL_STRING:
-	case CTL_BUFFER:
-	case CTL_HOOKS:
-		break;
-	}
-	return (sizeof(const char *));
-}
-
-/* Give v to the caller; of a wrong length as much as fits, and EINVAL. */
-static int
-ctl_read(const struct ctl_key *k, const union ctl_value *v, void *oldp,
-    size_t *oldlenp)
-{
-	size_t len;
-
-	len = ctl_size(k->type);
-	if (*oldlenp != len) {
-		*oldlenp = DSM_MIN(*oldlenp, len);
-		memcpy(oldp, v, *oldlenp);
-		return (EINVAL);
-	}
-	memcpy(oldp, v, len);
-	return (0);
-}
-
-/* The caller's value is the address of a buffer, which the handler fills. */
-static int
-ctl_read_buffer(const struct ctl_key *k, const unsigned *index,
-    const void *oldp, const size_t *oldlenp)
-{
-	union ctl_value v;
-
-	if (*oldlenp != sizeof(v.buf))
-		return (EINVAL);
-	memcpy(&v.buf, oldp, sizeof(v.buf));
-	return (v.buf != NULL ? k->get(k, index, &v) : EFAULT);
-}
-
-/* What goes into a key.  The epoch may come as an int: many write it so. */
-static int
-ctl_write(const struct ctl_key *k, const unsigned *index, const void *newp,
-    size_t newlen)
-{
-	union ctl_value v = { .u64 = 0 };
-
-	if (newlen != ctl_size(k->type) && (k->set != ctl_epoch_set ||
-	    newlen != sizeof(uint32_t)))
-		return (EINVAL);
-	memcpy(&v, newp, newlen);
-	return (k->set(k, index, &v));
-}
-
-/* Nothing is created but for who reads which one it is. */
-static int
-ctl_create(const struct ctl_key *k, const unsigned *index, void *oldp,
-    const size_t *oldlenp, const void *newp, size_t newlen)
-{
-	union ctl_value v = { .hooks = NULL };
-	int error;
-
-	if (oldp == NULL || oldlenp == NULL || *oldlenp != sizeof(v.u) ||
-	    (newp != NULL && newlen != sizeof(v.hooks)))
-		return (EINVAL);
-	if (newp != NULL)
-		memcpy(&v.hooks, newp, sizeof(v.hooks));
-	if ((error = k->get(k, index, &v)) == 0)
-		memcpy(oldp, &v.u, sizeof(v.u));
-	return (error);
-}
-
-/*
- * Read, write or do what a key stands for.  The epoch, as jemalloc has it,
- * is read after it was written, any other value before.
- */
-static int
-ctl_access(const struct ctl_key *k, const unsigned *index, void *oldp,
-    size_t *oldlenp, const void *newp, size_t newlen)
-{
-	union ctl_value v = { .u64 = 0 };
-	bool late;
-	int error;
-
-	if (k->type == CTL_VOID) {
-		if (oldp != NULL || oldlenp != NULL || newp != NULL ||
-		    newlen != 0)
-			return (EPERM);
-		return (k->set(k, index, &v));
-	}
-	if (k->set == NULL && k->get != ctl_arenas_create &&
-	    (newp != NULL || newlen != 0))
-		return (EPERM);
-	if (k->get == NULL && (oldp != NULL || oldlenp != NULL))
-		return (EPERM);
-	if (k->get == ctl_arenas_create)
-		return (ctl_create(k, index, oldp, oldlenp, newp, newlen));
-	late = k->set == ctl_epoch_set;
-	if (newp != NULL && late &&
-	    (error = ctl_write(k, index, newp, newlen)) != 0)
-		return (error);
-	if (oldp != NULL && oldlenp != NULL && k->type == CTL_BUFFER &&
-	    (error = ctl_read_buffer(k, index, oldp, oldlenp)) != 0)
-		return (error);
-	if (oldp != NULL && oldlenp != NULL && k->type != CTL_BUFFER &&
-	    ((error = k->get(k, index, &v)) != 0 ||
-	    (error = ctl_read(k, &v, oldp, oldlenp)) != 0))
-		return (error);
-	if (newp != NULL && !late)
-		return (ctl_write(k, index, newp, newlen));
-	return (0);
-}
-
-DSM_EXPORT int
-__mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
-    void *newp, size_t newlen)
-{
-	struct ctl_key k;
-	unsigned index[2] = { 0, 0 };
-	char buf[CTL_NAME_MAX];
-	int error;
-
-	if (!init_once())
-		return (EAGAIN);
-	if (!ctl_find(mib, miblen, &k, index, buf))
-		return (ENOENT);
-	/* Handlers take locks: no fork meanwhile. */
-	(void)cache_enter();
-	error = ctl_access(&k, index, oldp, oldlenp, newp, newlen);
-	cache_leave();
-	return (error);
-}
-
-DSM_EXPORT int
-__mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp,
-    size_t newlen)
-{
-	size_t mib[CTL_DEPTH];
-	unsigned n;
-
-	if (!init_once())
-		return (EAGAIN);
-	if ((n = ctl_lookup(name, mib)) == 0)
-		return (ENOENT);
-	return (__mallctlbymib(mib, n, oldp, oldlenp, newp, newlen));
-}
-
-/* A name longer than the caller's MIB gives as much as fits, as jemalloc. */
-DSM_EXPORT int
-__mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp)
-{
-	size_t mib[CTL_DEPTH];
-	size_t n;
-
-	if (!init_once())
-		return (EAGAIN);
-	if ((n = ctl_lookup(name, mib)) == 0)
-		return (ENOENT);
-	*miblenp = DSM_MIN(*miblenp, n);
-	memcpy(mibp, mib, *miblenp * sizeof(mib[0]));
-	return (0);
-}
-
-#define	ALIAS(of)	__attribute__((__weak__, __alias__(of)))
-
-DSM_EXPORT ALIAS("__mallctl") int
-mallctl(const char *, void *, size_t *, void *, size_t);
-DSM_EXPORT ALIAS("__mallctlnametomib") int
-mallctlnametomib(const char *, size_t *, size_t *);
-DSM_EXPORT ALIAS("__mallctlbymib") int
-mallctlbymib(const size_t *, size_t, void *, size_t *, void *, size_t);

@@ -32,6 +32,8 @@ enum ctl_type {
 	CTL_STRING,
 	CTL_BUFFER,			/* of the caller's, for a string */
 	CTL_HOOKS,			/* an extent_hooks_t * */
+	CTL_EPOCH,			/* a u64, written before it is read */
+	CTL_CREATE,			/* an unsigned; hooks may go in */
 	CTL_NOTIFY
 };
 

@@ -47,6 +47,8 @@ print_key(const struct ctl_key *k)
 		[CTL_STRING] = "\"const char *\"",
 		[CTL_BUFFER] = "\"char *\"",
 		[CTL_HOOKS] = "\"extent_hooks_t *\"",
+		[CTL_EPOCH] = "uint64_t",
+		[CTL_CREATE] = "unsigned",
 		[CTL_NOTIFY] = "\"void (*)(size_t, size_t)\"",
 	};
 
