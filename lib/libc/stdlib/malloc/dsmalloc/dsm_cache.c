@@ -8,7 +8,6 @@
 
 #include "dsm_base.h"
 #include "dsm_cache.h"
-#include "dsm_conf.h"
 #include "dsm_limit.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
@@ -66,34 +65,10 @@ const struct cache_entry cache_sentinel[SIZE_NCLASSES + 3] = {
 	CACHE_NONE SIZE_CLASSES(CACHE_NONE_) CACHE_NONE CACHE_NONE CACHE_NONE
 };
 __thread struct cache *cache_self = CACHE_EMPTY;
-void (*cache_attached)(struct cache *);
 /* In a cache line to itself: others that all slow paths read may lie near. */
 static struct {
 	size_t		 bytes;		/* that grown stacks may hold; atomic */
 } DSM_ALIGNED(DSM_CACHELINE) cache_granted;
-
-void
-cache_enter_stray(void)
-{
-
-	gate_enter_stray(&cache_self);
-}
-
-void *
-cache_hide(void)
-{
-	struct cache *c = cache_self;
-
-	cache_self = CACHE_HIDDEN;
-	return (c);
-}
-
-void
-cache_show(void *c)
-{
-
-	cache_self = c;
-}
 
 void
 cache_init(struct cache *c)
@@ -114,70 +89,6 @@ cache_init(struct cache *c)
 	c->base = c->pace = 1;
 	c->bytes = CACHE_BYTES;
 	c->ticked = c->trimmed = load_rlx(&decay_clock);
-}
-
-/*
- * This thread's first slow path: it gets a cache and is bound to an arena.
- * The gate is passed as a stray; the cache is entered before that is left.
- */
-static struct cache * DSM_COLD
-cache_attach(void)
-{
-	struct cache *c;
-
-	cache_enter_stray();
-	if (!conf.tcache || (c = cache_get()) == NULL)
-		return (NULL);
-	c->arena = set_bind();
-	c->resets = load_rlx(&c->arena->resets);
-	store_rlx(&c->inside, 1);
-	cache_self = c;
-	gate_leave_stray();
-	if (cache_attached != NULL)
-		cache_attached(c);
-	return (c);
-}
-
-/* A thread that has no cache yet, or none any more. */
-static struct cache * DSM_COLD
-cache_enter_none(struct cache *c)
-{
-
-	/* Inside already, in a hook. */
-	if (c == CACHE_HIDDEN)
-		return (NULL);
-	if (c == CACHE_EMPTY)
-		return (cache_attach());
-	cache_enter_stray();
-	return (NULL);
-}
-
-struct cache *
-cache_enter(void)
-{
-	struct cache *c = cache_self;
-
-	if (unlikely(cache_is_sentinel(c)))
-		return (cache_enter_none(c));
-	if (unlikely(c->inside != 0)) {
-		store_rlx(&c->inside, c->inside + 1);
-		return (NULL);
-	}
-	gate_enter(&c->inside, &cache_self);
-	return (c);
-}
-
-void
-cache_leave(void)
-{
-	struct cache *c = cache_self;
-
-	if (unlikely(c == CACHE_HIDDEN))
-		return;
-	if (unlikely(cache_is_sentinel(c)))
-		gate_leave_stray();
-	else
-		store_rel(&c->inside, c->inside - 1);
 }
 
 /* The countdown of a class: fewer of larger slots. */
@@ -517,7 +428,7 @@ cache_free_explicit(struct cache *c, void *p, struct slab *s)
 	cache_tick_free(c, 0);
 }
 
-static void
+void
 cache_flush_all(struct cache *c, uint64_t now)
 {
 	unsigned i, n;
@@ -530,8 +441,7 @@ cache_flush_all(struct cache *c, uint64_t now)
 	}
 }
 
-/* What this cache has counted goes to the arena that it served. */
-static void
+void
 cache_account(struct cache *c)
 {
 	struct cache_class *k;
@@ -544,79 +454,4 @@ cache_account(struct cache *c)
 			bin_requests(arena_bin(c->arena, i), k->folded);
 		k->folded = 0;
 	}
-}
-
-bool
-cache_bind(unsigned index)
-{
-	uint64_t now = load_rlx(&decay_clock);
-	struct cache *c = cache_self;
-	struct arena *a, *old;
-
-	if (cache_is_sentinel(c) || (a = set_bind_to(index)) == NULL)
-		return (false);
-	old = c->arena;
-	cache_flush_all(c, now);
-	cache_account(c);
-	c->arena = a;
-	c->resets = load_rlx(&a->resets);
-	arena_unbind(old);
-	arena_collect(old, now);
-	set_freed(old, now);
-	return (true);
-}
-
-struct arena *
-cache_arena(void)
-{
-
-	return (cache_is_sentinel(cache_self) ? arena_zero() :
-	    cache_self->arena);
-}
-
-/*
- * The end of a thread.  Its slots go back, nothing is purged.  The arena's
- * count of threads falls before its inboxes are drained a last time, so a
- * pusher that still saw this thread there is not relied upon by none.
- */
-static void
-cache_exit(struct cache *c)
-{
-	uint64_t now = load_rlx(&decay_clock);
-	struct arena *a = c->arena;
-
-	gate_enter(&c->inside, &cache_self);
-	cache_flush_all(c, now);
-	cache_account(c);
-	arena_unbind(a);
-	arena_collect(a, now);
-	set_freed(a, now);
-	c->arena = NULL;
-	/* Once it is in the pool another thread may have it, "inside" and
-	 * all: pass the rest of the gate as a stray. */
-	gate_add_stray();
-	store_rel(&c->inside, 0);
-	cache_self = CACHE_DEAD;
-	cache_put(c);
-	cache_leave();
-}
-
-void
-cache_exit_self(void)
-{
-
-	if (!cache_is_sentinel(cache_self))
-		cache_exit(cache_self);
-}
-
-void
-cache_flush_self(void)
-{
-	struct cache *c = cache_self;
-	uint64_t now = decay_now();
-
-	if (cache_is_sentinel(c))
-		return;
-	cache_flush_all(c, now);
-	set_freed(c->arena, now);
 }

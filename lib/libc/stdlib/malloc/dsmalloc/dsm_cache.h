@@ -32,8 +32,9 @@
  * fork gate (dsm_gate.h).  So in a child the other threads' caches are whole,
  * and serve new threads as they are.
  *
- * Life: made or taken from the pool at a thread's first slow path; flushed
- * and put back there, with its arrays, at the thread's end; never unmapped.
+ * Life (dsm_cache_life.c): made or taken from the pool at a thread's first slow
+ * path; flushed and put back there, with its arrays, at the thread's end; never
+ * unmapped.
  */
 #ifndef _DSM_CACHE_H_
 #define	_DSM_CACHE_H_
@@ -198,11 +199,11 @@ void	 cache_flush_self(void);
 size_t	 cache_bytes_all(void);
 uint64_t cache_requests(unsigned ind, unsigned class);
 
-/* For the parts of cache: one from the pool of dead threads', or a new one,
- * NULL without memory; back to that pool; what a new one begins as. */
-struct cache *cache_get(void);
-void	 cache_put(struct cache *);
+/* For its life: what a new one begins as; all its slots go back; what it has
+ * counted goes to the arena that it served. */
 void	 cache_init(struct cache *);
+void	 cache_flush_all(struct cache *, uint64_t now);
+void	 cache_account(struct cache *);
 
 void	 cache_prefork(void);
 void	 cache_postfork(void);

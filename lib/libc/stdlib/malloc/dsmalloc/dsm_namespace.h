@@ -342,17 +342,18 @@
 #define	explicit_reset	__dsm_explicit_reset
 
 /* dsm_cache*.c */
+#define	cache_account	__dsm_cache_account
 #define	cache_attached	__dsm_cache_attached
 #define	cache_arena	__dsm_cache_arena
 #define	cache_bind	__dsm_cache_bind
 #define	cache_bytes_all	__dsm_cache_bytes_all
 #define	cache_enter	__dsm_cache_enter
 #define	cache_exit_self	__dsm_cache_exit_self
+#define	cache_flush_all	__dsm_cache_flush_all
 #define	cache_flush_self	__dsm_cache_flush_self
 #define	cache_free	__dsm_cache_free
 #define	cache_free_explicit __dsm_cache_free_explicit
 #define	cache_free_none	__dsm_cache_free_none
-#define	cache_get	__dsm_cache_get
 #define	cache_hide	__dsm_cache_hide
 #define	cache_init	__dsm_cache_init
 #define	cache_enter_stray	__dsm_cache_enter_stray
@@ -363,7 +364,6 @@
 #define	cache_postfork_any	__dsm_cache_postfork_any
 #define	cache_postfork_child	__dsm_cache_postfork_child
 #define	cache_prefork	__dsm_cache_prefork
-#define	cache_put	__dsm_cache_put
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
