@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "malloc_np.h"
-#include "malloc_test_subr.h"
+#include "mallctl_test_subr.h"
 
 #define	NBLOCKS	300
 #define	ALL	"4096"
@@ -21,65 +20,6 @@ static const size_t sizes[] = { 1, 8, 24, 64, 100, 500, 1500, 5000, 30000,
 
 /* Of large blocks only the head is painted. */
 #define	EDGE(size)	MIN((size), (size_t)5000)
-
-static unsigned int
-create(void)
-{
-	unsigned int ind;
-	size_t len = sizeof(ind);
-
-	ATF_REQUIRE_EQ(0, mallctl("arenas.create", &ind, &len, NULL, 0));
-	return (ind);
-}
-
-static unsigned int
-bind_to(unsigned int ind)
-{
-	unsigned int old;
-	size_t len = sizeof(old);
-
-	ATF_REQUIRE_EQ(0, mallctl("thread.arena", &old, &len, &ind,
-	    sizeof(ind)));
-	return (old);
-}
-
-static int
-act(unsigned int ind, const char *what)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "arena.%u.%s", ind, what);
-	return (mallctl(name, NULL, NULL, NULL, 0));
-}
-
-/* A figure of an arena, 8 bytes wide. */
-static uint64_t
-figure(unsigned int ind, const char *what)
-{
-	uint64_t n = 0;
-	size_t len = sizeof(n);
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "stats.arenas.%u.%s", ind, what);
-	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &n, &len, NULL, 0), "%s", name);
-	return (n);
-}
-
-static size_t
-metadata(void)
-{
-	size_t n, len = sizeof(n);
-
-	ATF_REQUIRE_EQ(0, mallctl("stats.metadata", &n, &len, NULL, 0));
-	return (n);
-}
-
-static void
-flush(void)
-{
-
-	ATF_REQUIRE_EQ(0, mallctl("thread.tcache.flush", NULL, NULL, NULL, 0));
-}
 
 /* Fill v with blocks of all sizes from an arena, painted. */
 static void
@@ -122,31 +62,31 @@ ATF_TC_BODY(indices, tc)
 	size_t len = sizeof(n);
 	int error;
 
-	a = create();
-	b = create();
+	a = create(NULL);
+	b = create(NULL);
 	/* Behind the automatic ones. */
 	ATF_CHECK_EQ(2, a);
 	ATF_CHECK_EQ(3, b);
 	ATF_REQUIRE_EQ(0, mallctl("arenas.narenas", &n, &len, NULL, 0));
 	ATF_CHECK_EQ(4, n);
-	ATF_CHECK_EQ(EFAULT, act(0, "destroy"));
-	ATF_CHECK_EQ(EFAULT, act(1, "reset"));
-	ATF_CHECK_EQ(EFAULT, act(4, "reset"));
-	ATF_CHECK_EQ(EFAULT, act(4096, "destroy"));
-	ATF_REQUIRE_EQ(0, act(a, "destroy"));
-	ATF_CHECK_EQ(EFAULT, act(a, "destroy"));
-	ATF_CHECK_EQ(EFAULT, act(a, "reset"));
+	ATF_CHECK_EQ(EFAULT, arena_act(0, "destroy"));
+	ATF_CHECK_EQ(EFAULT, arena_act(1, "reset"));
+	ATF_CHECK_EQ(EFAULT, arena_act(4, "reset"));
+	ATF_CHECK_EQ(EFAULT, arena_act(4096, "destroy"));
+	ATF_REQUIRE_EQ(0, arena_act(a, "destroy"));
+	ATF_CHECK_EQ(EFAULT, arena_act(a, "destroy"));
+	ATF_CHECK_EQ(EFAULT, arena_act(a, "reset"));
 	error = mallctl("thread.arena", NULL, NULL, &a, sizeof(a));
 	ATF_CHECK_EQ(EFAULT, error);
-	ATF_CHECK_EQ(a, create());
+	ATF_CHECK_EQ(a, create(NULL));
 	/* To the last one, and no further. */
 	do {
 		len = sizeof(n);
 		error = mallctl("arenas.create", &n, &len, NULL, 0);
 	} while (error == 0);
 	ATF_CHECK_EQ(EAGAIN, error);
-	ATF_REQUIRE_EQ(0, act(4094, "destroy"));
-	ATF_CHECK_EQ(4094, create());
+	ATF_REQUIRE_EQ(0, arena_act(4094, "destroy"));
+	ATF_CHECK_EQ(4094, create(NULL));
 }
 
 ATF_TC(names);
@@ -158,7 +98,7 @@ ATF_TC_HEAD(names, tc)
 }
 ATF_TC_BODY(names, tc)
 {
-	unsigned int a = create();
+	unsigned int a = create(NULL);
 	char buf[32], *p = buf;
 	const char *name;
 	size_t len = sizeof(p);
@@ -179,10 +119,10 @@ ATF_TC_BODY(names, tc)
 	ATF_CHECK_EQ(EFAULT, mallctl("arena.2.name", NULL, NULL, &name,
 	    sizeof(name)));
 	/* The next one does not inherit it. */
-	ATF_REQUIRE_EQ(0, act(a, "destroy"));
+	ATF_REQUIRE_EQ(0, arena_act(a, "destroy"));
 	len = sizeof(p);
 	ATF_CHECK_EQ(EFAULT, mallctl("arena.2.name", &p, &len, NULL, 0));
-	ATF_REQUIRE_EQ(a, create());
+	ATF_REQUIRE_EQ(a, create(NULL));
 	ATF_REQUIRE_EQ(0, mallctl("arena.2.name", &p, &len, NULL, 0));
 	ATF_CHECK_STREQ("manual_2", buf);
 }
@@ -198,7 +138,7 @@ ATF_TC_HEAD(books, tc)
 ATF_TC_BODY(books, tc)
 {
 	static char *v[NBLOCKS];
-	unsigned int a = create(), i;
+	unsigned int a = create(NULL), i;
 	size_t large = 0, len = sizeof(i), n = 0, small = 0;
 
 	/* What goes to one arena is counted there, and exactly. */
@@ -250,7 +190,7 @@ ATF_TC_HEAD(resizes, tc)
 }
 ATF_TC_BODY(resizes, tc)
 {
-	unsigned int a = create(), i, old;
+	unsigned int a = create(NULL), i, old;
 	char *p;
 
 	for (i = 0; i < nitems(sizes); i++) {
@@ -284,7 +224,7 @@ ATF_TC_HEAD(resets, tc)
 ATF_TC_BODY(resets, tc)
 {
 	static char *other[NBLOCKS], *v[NBLOCKS];
-	unsigned int a = create(), b = create(), i;
+	unsigned int a = create(NULL), b = create(NULL), i;
 
 	take(b, other, NBLOCKS);
 	for (i = 0; i < 20; i++) {
@@ -294,7 +234,7 @@ ATF_TC_BODY(resets, tc)
 			free(v[i]);
 		if (i % 3 == 0)
 			(void)bind_to(a);
-		ATF_REQUIRE_EQ(0, act(a, "reset"));
+		ATF_REQUIRE_EQ(0, arena_act(a, "reset"));
 		ATF_CHECK_EQ(0, figure(a, "small.allocated"));
 		ATF_CHECK_EQ(0, figure(a, "large.allocated"));
 		ATF_CHECK_EQ(0, figure(a, "pactive"));
@@ -304,7 +244,7 @@ ATF_TC_BODY(resets, tc)
 	}
 	check(other, NBLOCKS);
 	/* What is in no use can go. */
-	ATF_REQUIRE_EQ(0, act(a, "purge"));
+	ATF_REQUIRE_EQ(0, arena_act(a, "purge"));
 	ATF_CHECK_EQ(0, figure(a, "pdirty"));
 	ATF_CHECK_EQ(figure(a, "mapped"), figure(a, "retained"));
 }
@@ -343,11 +283,11 @@ ATF_TC_BODY(forgotten, tc)
 	pid = fork_child(10);
 	if (pid == 0) {
 		(void)dup2(fd[1], STDERR_FILENO);
-		(void)create();
+		(void)create(NULL);
 		(void)pthread_barrier_init(&b, NULL, 2);
 		(void)pthread_create(&t, NULL, keep_and_flush, &b);
 		(void)pthread_barrier_wait(&b);
-		(void)act(2, "reset");
+		(void)arena_act(2, "reset");
 		(void)pthread_barrier_wait(&b);
 		(void)pthread_join(t, NULL);
 		_exit(0);
@@ -370,7 +310,7 @@ ATF_TC_HEAD(destroys, tc)
 ATF_TC_BODY(destroys, tc)
 {
 	static char *v[NBLOCKS];
-	unsigned int a = create();
+	unsigned int a = create(NULL);
 	uint64_t gone, n, all;
 
 	gone = figure(MALLCTL_ARENAS_DESTROYED, "small.nmalloc");
@@ -378,9 +318,9 @@ ATF_TC_BODY(destroys, tc)
 	n = figure(a, "small.nmalloc");
 	all = figure(MALLCTL_ARENAS_ALL, "mapped") - figure(a, "mapped");
 	(void)bind_to(a);
-	ATF_CHECK_EQ(EFAULT, act(a, "destroy"));
+	ATF_CHECK_EQ(EFAULT, arena_act(a, "destroy"));
 	(void)bind_to(0);
-	ATF_REQUIRE_EQ(0, act(a, "destroy"));
+	ATF_REQUIRE_EQ(0, arena_act(a, "destroy"));
 	ATF_CHECK_EQ(all, figure(MALLCTL_ARENAS_ALL, "mapped"));
 	ATF_CHECK_EQ(gone + n, figure(MALLCTL_ARENAS_DESTROYED,
 	    "small.nmalloc"));
@@ -388,7 +328,7 @@ ATF_TC_BODY(destroys, tc)
 	    "small.ndalloc"));
 	ATF_CHECK_EQ(0, figure(MALLCTL_ARENAS_DESTROYED, "small.allocated"));
 	/* The next of that number starts from nothing. */
-	ATF_REQUIRE_EQ(a, create());
+	ATF_REQUIRE_EQ(a, create(NULL));
 	ATF_CHECK_EQ(0, figure(a, "small.nmalloc"));
 	ATF_CHECK_EQ(0, figure(a, "large.nmalloc"));
 	ATF_CHECK_EQ(0, figure(a, "mapped"));
@@ -407,22 +347,23 @@ ATF_TC_BODY(cycles, tc)
 {
 	static char *v[20];
 	unsigned int a, i;
-	size_t before = 0;
+	size_t after, before = 0;
 	uint64_t mapped = 0;
 
 	for (i = 0; i < 10000; i++) {
-		a = create();
+		a = create(NULL);
 		ATF_REQUIRE_EQ(2, a);
 		take(a, v, nitems(v));
 		if (i % 2 == 0)
-			ATF_REQUIRE_EQ(0, act(a, "reset"));
-		ATF_REQUIRE_EQ(0, act(a, "destroy"));
+			ATF_REQUIRE_EQ(0, arena_act(a, "reset"));
+		ATF_REQUIRE_EQ(0, arena_act(a, "destroy"));
 		if (i == 100) {
-			before = metadata();
+			before = get("stats.metadata");
 			mapped = figure(MALLCTL_ARENAS_ALL, "mapped");
 		}
 	}
-	ATF_CHECK_EQ_MSG(before, metadata(), "%zu %zu", before, metadata());
+	after = get("stats.metadata");
+	ATF_CHECK_EQ_MSG(before, after, "%zu %zu", before, after);
 	ATF_CHECK_EQ(mapped, figure(MALLCTL_ARENAS_ALL, "mapped"));
 }
 
@@ -436,7 +377,7 @@ ATF_TC_HEAD(decays, tc)
 ATF_TC_BODY(decays, tc)
 {
 	static char *v[NBLOCKS];
-	unsigned int a = create(), b = create(), i;
+	unsigned int a = create(NULL), b = create(NULL), i;
 	ssize_t never = -1, now = 0, ms;
 	size_t len = sizeof(ms);
 
@@ -469,7 +410,7 @@ ATF_TC_BODY(decays, tc)
 	ATF_REQUIRE_EQ(0, mallctl("arena.2.dirty_decay_ms", &ms, &len, NULL,
 	    0));
 	ATF_CHECK_EQ(0, ms);
-	ATF_REQUIRE_EQ(4, create());
+	ATF_REQUIRE_EQ(4, create(NULL));
 	ATF_REQUIRE_EQ(0, mallctl("arena.4.dirty_decay_ms", &ms, &len, NULL,
 	    0));
 	ATF_CHECK_EQ(-1, ms);
@@ -485,15 +426,15 @@ lives(void *arg)
 
 	(void)arg;
 	for (round = 0; round < 40; round++) {
-		a = create();
+		a = create(NULL);
 		take(a, v, nitems(v));
 		check(v, nitems(v));
 		for (i = 0; i < nitems(v); i += 2)
 			free(v[i]);
-		ATF_REQUIRE_EQ(0, act(a, "reset"));
+		ATF_REQUIRE_EQ(0, arena_act(a, "reset"));
 		take(a, v, nitems(v));
 		check(v, nitems(v));
-		ATF_REQUIRE_EQ(0, act(a, "destroy"));
+		ATF_REQUIRE_EQ(0, arena_act(a, "destroy"));
 	}
 	return (NULL);
 }
@@ -532,7 +473,7 @@ ATF_TC_BODY(threads, tc)
 		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
 	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
 	ATF_REQUIRE_EQ(0, pthread_join(m, NULL));
-	ATF_CHECK(create() <= 2 + NTHREADS);
+	ATF_CHECK(create(NULL) <= 2 + NTHREADS);
 	ATF_CHECK_EQ(0, figure(MALLCTL_ARENAS_DESTROYED, "small.allocated"));
 }
 
@@ -559,7 +500,7 @@ ATF_TC_HEAD(by_others, tc)
 ATF_TC_BODY(by_others, tc)
 {
 	static char *v[NBLOCKS];
-	unsigned int a = create(), i;
+	unsigned int a = create(NULL), i;
 	pthread_t t;
 
 	for (i = 0; i < 50; i++) {

@@ -11,11 +11,10 @@
 #include <sys/param.h>
 
 #include <errno.h>
-#include <malloc_np.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "malloc_test_subr.h"
+#include "mallctl_test_subr.h"
 
 #define	LITTLE	((size_t)64 << 20)
 
@@ -33,25 +32,6 @@ in_child(int (*fn)(void))
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		atf_tc_skip("cannot be had here");
 	ATF_CHECK_MSG(status == 0, "status %#x", status);
-}
-
-/* A number from a file in /proc: the first, or the one after a word. */
-static long
-number(const char *path, const char *word)
-{
-	char buf[8192], *p;
-	FILE *f;
-	size_t n;
-
-	f = fopen(path, "r");
-	if (f == NULL)
-		return (-1);
-	n = fread(buf, 1, sizeof(buf) - 1, f);
-	buf[n] = '\0';
-	(void)fclose(f);
-	p = word == NULL ? buf : strstr(buf, word);
-	return (p == NULL ? -1 :
-	    strtol(p + (word == NULL ? 0 : strlen(word)), NULL, 10));
 }
 
 /* In a child: the program fills a process that may have 64 MiB. */
@@ -132,7 +112,7 @@ locked(void)
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
 		return (77);
-	before = number("/proc/self/status", "VmRSS:");
+	before = proc_number("/proc/self/status", "VmRSS:");
 	used = 0;
 	for (i = 0; i < nitems(p); i++) {
 		p[i] = malloc(i * 10);
@@ -140,7 +120,7 @@ locked(void)
 			return (1);
 		used += (long)i * 10;
 	}
-	after = number("/proc/self/status", "VmRSS:");
+	after = proc_number("/proc/self/status", "VmRSS:");
 	used >>= 10;
 	printf("%ld KiB for %ld\n", after - before, used);
 	fflush(stdout);
@@ -185,7 +165,7 @@ leave_mappings(long left)
 	char *p;
 	long i, max, n, page;
 
-	max = number("/proc/sys/vm/max_map_count", NULL);
+	max = proc_number("/proc/sys/vm/max_map_count", NULL);
 	page = getpagesize();
 	if (max < left || max > 200000)
 		return (false);
@@ -341,16 +321,6 @@ ATF_TC_BODY(server_mappings, tc)
 	in_child(serve);
 }
 
-static size_t
-figure(const char *name)
-{
-	size_t len, n;
-
-	len = sizeof(n);
-	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &n, &len, NULL, 0), "%s", name);
-	return (n);
-}
-
 /* Objects of a size until that many MiB are in use, and what records they
  * need; then none, and what records are left. */
 static void
@@ -359,7 +329,7 @@ records(size_t size, size_t mib, double most)
 	size_t active, before, n;
 	void **list, **p;
 
-	before = figure("stats.metadata");
+	before = get("stats.metadata");
 	list = NULL;
 	for (n = 0; n < (mib << 20) / size; n++) {
 		p = malloc(size);
@@ -367,9 +337,9 @@ records(size_t size, size_t mib, double most)
 		*p = list;
 		list = p;
 	}
-	active = figure("stats.active");
+	active = get("stats.active");
 	/* The map has a word for each 4 KiB beside. */
-	n = figure("stats.metadata") + active / 4096 * 8;
+	n = get("stats.metadata") + active / 4096 * 8;
 	printf("size %zu: %zu of %zu, %.2f%%\n", size, n, active,
 	    100.0 * (double)n / (double)active);
 	ATF_CHECK_MSG((double)n <= (double)active * most / 100,
@@ -378,11 +348,10 @@ records(size_t size, size_t mib, double most)
 		list = *p;
 		free(p);
 	}
-	ATF_REQUIRE_EQ(0, mallctl("thread.tcache.flush", NULL, NULL, NULL, 0));
-	ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL, NULL, 0));
-	ATF_CHECK_MSG(figure("stats.metadata") <= before + (512 << 10),
+	purge();
+	ATF_CHECK_MSG(get("stats.metadata") <= before + (512 << 10),
 	    "%zu bytes of records for nothing, %zu before",
-	    figure("stats.metadata"), before);
+	    get("stats.metadata"), before);
 }
 
 ATF_TC(records);

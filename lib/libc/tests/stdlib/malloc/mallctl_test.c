@@ -9,12 +9,11 @@
 #include <sys/param.h>
 
 #include <errno.h>
-#include <malloc_np.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "malloc_test_subr.h"
+#include "mallctl_test_subr.h"
 
 #define	STRINGIFY_(x)	#x
 #define	STRINGIFY(x)	STRINGIFY_(x)
@@ -305,19 +304,6 @@ ATF_TC_BODY(message_default, tc)
 	ATF_CHECK(len > 100);
 }
 
-/* A figure, fresh. */
-static uint64_t
-figure(const char *name)
-{
-	uint64_t v;
-	size_t len;
-
-	v = 0;
-	len = sizeof(v);
-	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &v, &len, NULL, 0), "%s", name);
-	return (v);
-}
-
 ATF_TC(requests);
 ATF_TC_HEAD(requests, tc)
 {
@@ -339,16 +325,16 @@ ATF_TC_BODY(requests, tc)
 	}
 	(void)snprintf(name, sizeof(name),
 	    "stats.arenas.%u.bins.%u.nrequests", MALLCTL_ARENAS_ALL, bin - 1);
-	before = figure(name);
+	before = get(name);
 	for (i = 0; i < 10000; i++)
 		free(hidep(malloc(hide(1024))));
-	ATF_CHECK_EQ(10000, figure(name) - before);
-	before = figure(name);
+	ATF_CHECK_EQ(10000, get(name) - before);
+	before = get(name);
 	for (i = 0; i < 10000; i++) {
 		ATF_REQUIRE_EQ(0, posix_memalign(&p, 16, hide(1024)));
 		free(p);
 	}
-	ATF_CHECK_EQ(10000, figure(name) - before);
+	ATF_CHECK_EQ(10000, get(name) - before);
 }
 
 ATF_TC(purge);
@@ -376,21 +362,21 @@ ATF_TC_BODY(purge, tc)
 	}
 	for (i = 0; i < nitems(p); i += 2)
 		free(p[i]);
-	dirty = figure("stats.arenas." ALL ".pdirty");
-	before = figure("stats.arenas." ALL
+	dirty = get("stats.arenas." ALL ".pdirty");
+	before = get("stats.arenas." ALL
 	    ".dirty_purged");
 	ATF_CHECK(dirty >= ((uint64_t)nitems(p) / 2 << 21) /
 	    (uint64_t)getpagesize());
 	/* What never decays is left alone by a decay pass. */
 	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
 	    ".decay", NULL, NULL, NULL, 0));
-	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	ATF_CHECK_EQ(dirty, get("stats.arenas."
 	    ALL ".pdirty"));
 	ATF_REQUIRE_EQ(0, mallctl("arena." ALL
 	    ".purge", NULL, NULL, NULL, 0));
-	ATF_CHECK_EQ(0, figure("stats.arenas." ALL
+	ATF_CHECK_EQ(0, get("stats.arenas." ALL
 	    ".pdirty"));
-	ATF_CHECK_EQ(dirty, figure("stats.arenas."
+	ATF_CHECK_EQ(dirty, get("stats.arenas."
 	    ALL ".dirty_purged") - before);
 	for (i = 1; i < nitems(p); i += 2)
 		free(p[i]);
@@ -418,9 +404,9 @@ ATF_TC_BODY(decay_now, tc)
 		ATF_REQUIRE(p != NULL);
 		memset(p, 1, sizes[i]);
 		free(p);
-		ATF_CHECK_EQ_MSG(0, figure("stats.arenas."
+		ATF_CHECK_EQ_MSG(0, get("stats.arenas."
 		    ALL ".pdirty"), "%zu", sizes[i]);
-		ATF_CHECK_MSG(figure("stats.active") < sizes[i] + 1000000,
+		ATF_CHECK_MSG(get("stats.active") < sizes[i] + 1000000,
 		    "%zu", sizes[i]);
 	}
 }
@@ -452,8 +438,8 @@ ATF_TC_BODY(decay_frees, tc)
 			(void)nanosleep(&pause, NULL);
 	}
 	/* Of 16 MiB what was freed last may stay, and each visit is brief. */
-	ATF_CHECK(figure("stats.arenas." ALL ".dirty_purged") *
-	    figure("arenas.page") > 6 << 20);
+	ATF_CHECK(get("stats.arenas." ALL ".dirty_purged") *
+	    get("arenas.page") > 6 << 20);
 }
 
 ATF_TC(mapped);
@@ -472,11 +458,11 @@ ATF_TC_BODY(mapped, tc)
 	for (size = 9 * 4096; size < 200000; size += 40960) {
 		for (i = 0; i < nitems(p); i++)
 			ATF_REQUIRE((p[i] = malloc(hide(size))) != NULL);
-		ATF_CHECK_MSG(figure("stats.mapped") <
-		    2 * figure("stats.active") + (64 << 20),
+		ATF_CHECK_MSG(get("stats.mapped") <
+		    2 * get("stats.active") + (64 << 20),
 		    "%zu: %ju mapped, %ju active", size,
-		    (uintmax_t)figure("stats.mapped"),
-		    (uintmax_t)figure("stats.active"));
+		    (uintmax_t)get("stats.mapped"),
+		    (uintmax_t)get("stats.active"));
 		for (i = 0; i < nitems(p); i++)
 			free(p[i]);
 	}

@@ -117,6 +117,25 @@ maxrss(void)
 	return (ru.ru_maxrss);
 }
 
+/* A number from a file in /proc: the first, or the one after a word. */
+static inline long
+proc_number(const char *path, const char *word)
+{
+	char buf[8192], *p;
+	FILE *f;
+	size_t n;
+
+	f = fopen(path, "r");
+	if (f == NULL)
+		return (-1);
+	n = fread(buf, 1, sizeof(buf) - 1, f);
+	buf[n] = '\0';
+	(void)fclose(f);
+	p = word == NULL ? buf : strstr(buf, word);
+	return (p == NULL ? -1 :
+	    strtol(p + (word == NULL ? 0 : strlen(word)), NULL, 10));
+}
+
 /* Fork; the child has so many seconds, then it dies by SIGALRM. */
 static inline pid_t
 fork_child(unsigned int seconds)

@@ -6,43 +6,16 @@
  */
 
 #include <errno.h>
-#include <malloc_np.h>
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "malloc_test_subr.h"
+#include "mallctl_test_subr.h"
 
 #define	MIB(n)		((size_t)(n) << 20)
 /* What the records for a mebibyte, and those that count late, may add. */
 #define	SLACK		MIB(1)
 
 const char *malloc_conf = "oom_report:true";
-
-static size_t
-get(const char *name)
-{
-	size_t len, n;
-
-	len = sizeof(n);
-	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &n, &len, NULL, 0), "%s", name);
-	return (n);
-}
-
-static void
-set(const char *name, size_t n)
-{
-
-	ATF_REQUIRE_EQ_MSG(0, mallctl(name, NULL, NULL, &n, sizeof(n)), "%s",
-	    name);
-}
-
-static void
-purge(void)
-{
-
-	ATF_REQUIRE_EQ(0, mallctl("thread.tcache.flush", NULL, NULL, NULL, 0));
-	ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL, NULL, 0));
-}
 
 static void
 quiet(void *arg, const char *s)

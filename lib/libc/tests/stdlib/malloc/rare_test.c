@@ -3,8 +3,6 @@
  *
  * Decay in a program that hardly allocates any more.
  */
-#include <malloc_np.h>
-
 #include "malloc_test_subr.h"
 
 #define	MIB(n)	((long)(n) << 20)
@@ -16,14 +14,8 @@ const char *malloc_conf = "dirty_decay_ms:1000";
 static long
 resident(void)
 {
-	long pages;
-	FILE *f;
 
-	f = fopen("/proc/self/statm", "r");
-	ATF_REQUIRE(f != NULL);
-	ATF_REQUIRE_EQ(1, fscanf(f, "%*d %ld", &pages));
-	(void)fclose(f);
-	return (pages * getpagesize());
+	return (proc_number("/proc/self/status", "VmRSS:") << 10);
 }
 
 static void *block[BLOCKS];
@@ -61,6 +53,7 @@ ATF_TC_BODY(rare, tc)
 
 	free(malloc(hide(1)));
 	before = resident();
+	ATF_REQUIRE(before > 0);
 	use();
 	for (i = 0; i < 20; i++) {
 		usleep(100000);
