@@ -64,16 +64,24 @@ relief_look(void)
 	store_rel(&relief_looking, 0);
 }
 
+/* The limits have changed. */
+static void
+relief_renew(void)
+{
+
+	if (relief_is_share(&relief_soft) || relief_is_share(&relief_hard))
+		relief_look();
+	else
+		relief_apply(SIZE_MAX, 0);
+}
+
 static void
 relief_change(struct limit *l, size_t bytes)
 {
 
 	l->base = LIMIT_BYTES;
 	l->value = bytes;
-	if (relief_is_share(&relief_soft) || relief_is_share(&relief_hard))
-		relief_look();
-	else
-		relief_apply(SIZE_MAX, 0);
+	relief_renew();
 }
 
 void
@@ -100,10 +108,7 @@ relief_boot(void)
 	(void)limit_parse(conf.limit, strlen(conf.limit), &relief_soft);
 	(void)limit_parse(conf.limit_hard, strlen(conf.limit_hard),
 	    &relief_hard);
-	if (relief_is_share(&relief_soft) || relief_is_share(&relief_hard))
-		relief_look();
-	else
-		relief_apply(SIZE_MAX, 0);
+	relief_renew();
 }
 
 /* Give back what this thread may, down to the mark; what is held then. */
