@@ -189,9 +189,8 @@ arena_collect(struct arena *a, uint64_t now)
 {
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			bin_collect(&a->bins[c], now);
+	ARENA_BINS(a, c)
+		bin_collect(&a->bins[c], now);
 }
 
 size_t
@@ -200,10 +199,8 @@ arena_active(const struct arena *a)
 	size_t bytes = load_rlx(&a->large.bytes);
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			bytes += (size_t)load_rlx(&a->bins[c].curslabs) *
-			    slab_geom[c].bytes;
+	ARENA_BINS(a, c)
+		bytes += bin_bytes(&a->bins[c]);
 	return (bytes);
 }
 
@@ -213,9 +210,8 @@ arena_out(const struct arena *a)
 	size_t bytes = load_rlx(&a->large.bytes);
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			bytes += bin_out(&a->bins[c]);
+	ARENA_BINS(a, c)
+		bytes += bin_out(&a->bins[c]);
 	return (bytes);
 }
 
@@ -223,7 +219,7 @@ static bool
 arena_has_slack(const struct arena *a, unsigned class)
 {
 
-	return (load_acq(&a->bins[class].regions) != NULL &&
+	return (arena_has_bin(a, class) &&
 	    bin_slack(&a->bins[class]) >= ARENA_SLACK);
 }
 
@@ -283,21 +279,18 @@ arena_stats_add(struct arena *a, struct stats_arena *st)
 	st->large_ndalloc += load_acq(&a->large.ndalloc);
 	st->large_nmalloc += load_rlx(&a->large.nmalloc);
 	st->nthreads += load_rlx(&a->nthreads);
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			st->small += bin_stats(&a->bins[c], &st->bins[c]) *
-			    size_info[c].size;
+	ARENA_BINS(a, c)
+		st->small += bin_stats(&a->bins[c], &st->bins[c]) *
+		    size_info[c].size;
 }
-
 
 void
 arena_reset(struct arena *a)
 {
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			bin_reset(&a->bins[c]);
+	ARENA_BINS(a, c)
+		bin_reset(&a->bins[c]);
 	large_reset(&a->large);
 	add_rlx(&a->resets, 1);
 }
@@ -307,8 +300,7 @@ arena_recount(struct arena *a)
 {
 	unsigned c;
 
-	for (c = 1; c < SIZE_NCLASSES; c++)
-		if (load_acq(&a->bins[c].regions) != NULL)
-			bin_recount(&a->bins[c]);
+	ARENA_BINS(a, c)
+		bin_recount(&a->bins[c]);
 	large_recount(&a->large);
 }

@@ -81,6 +81,16 @@ arena_of_large(struct large *l)
 }
 struct arena *arena_of_bin(struct bin *);
 struct bin *arena_bin(struct arena *, unsigned class);
+/* Those that are in use: arena_bin() makes the others. */
+static inline bool
+arena_has_bin(const struct arena *a, unsigned class)
+{
+
+	return (load_acq(&a->bins[class].regions) != NULL);
+}
+#define	ARENA_BINS(a, c)						\
+	for ((c) = 1; (c) < SIZE_NCLASSES; (c)++)			\
+		if (arena_has_bin((a), (c)))
 /* A thread leaves. */
 void	 arena_unbind(struct arena *);
 void	 arena_forked(struct arena *mine);

@@ -431,11 +431,17 @@ bin_out(const struct bin *b)
 }
 
 size_t
+bin_bytes(const struct bin *b)
+{
+
+	return ((size_t)load_rlx(&b->curslabs) * slab_geom[b->class].bytes);
+}
+
+size_t
 bin_slack(const struct bin *b)
 {
-	size_t bytes, out = bin_out(b);
+	size_t bytes = bin_bytes(b), out = bin_out(b);
 
-	bytes = (size_t)load_rlx(&b->curslabs) * slab_geom[b->class].bytes;
 	return (bytes > out ? bytes - out : 0);
 }
 

@@ -91,8 +91,10 @@ unsigned bin_fill(struct bin *, void **dst, unsigned n);
 void	 bin_flush(struct bin *, void *const *v, unsigned n, uint64_t now);
 /* Bring in what others have freed, now. */
 void	 bin_collect(struct bin *, uint64_t now);
-/* Bytes of slots handed out, and of the rest of the bin's slabs, about. */
+/* Bytes of slots handed out, of the bin's slabs, and of the rest of these,
+ * about. */
 size_t	 bin_out(const struct bin *);
+size_t	 bin_bytes(const struct bin *);
 size_t	 bin_slack(const struct bin *);
 /* The same, close the kept empty slabs, and let a sparse current one be like
  * others. */

@@ -251,6 +251,7 @@
 #define	decay_turn	__dsm_decay_turn
 
 /* dsm_bin.c */
+#define	bin_bytes	__dsm_bin_bytes
 #define	bin_collect	__dsm_bin_collect
 #define	bin_fill	__dsm_bin_fill
 #define	bin_flush	__dsm_bin_flush

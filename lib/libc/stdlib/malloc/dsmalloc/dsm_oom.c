@@ -100,12 +100,10 @@ oom_class(unsigned class, size_t *slabs)
 
 	*slabs = 0;
 	for (i = 0; i < arena_count(); i++) {
-		if ((a = arena_get(i)) == NULL ||
-		    load_acq(&a->bins[class].regions) == NULL)
+		if ((a = arena_get(i)) == NULL || !arena_has_bin(a, class))
 			continue;
 		out += bin_out(&a->bins[class]);
-		*slabs += (size_t)load_rlx(&a->bins[class].curslabs) *
-		    slab_geom[class].bytes;
+		*slabs += bin_bytes(&a->bins[class]);
 	}
 	return (out);
 }
