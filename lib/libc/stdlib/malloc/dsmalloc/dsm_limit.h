@@ -9,7 +9,7 @@
  *
  * Theory of operation.  "Held" is what statistics call resident: pages in
  * use, unused ones not yet given back, and the allocator's records.  Nobody
- * counts it; arena_held() adds it up from counters that are there anyway.
+ * counts it; set_held() adds it up from counters that are there anyway.
  *
  * The hard limit.  Who takes pages that have no memory yet charges them
  * first: limit_charge() takes them out of limit_room, what the limit left
