@@ -62,23 +62,6 @@ read_all(size_t n)
 	return (now(CLOCK_PROCESS_CPUTIME_ID) - begin);
 }
 
-/* A line of a file in /proc, in MiB. */
-static double
-proc_mib(const char *file, const char *key)
-{
-	char line[256];
-	double kib = 0;
-	FILE *f;
-
-	if ((f = fopen(file, "r")) == NULL)
-		die("cannot read /proc");
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, key, strlen(key)) == 0)
-			kib = strtod(line + strlen(key), NULL);
-	fclose(f);
-	return (kib / 1024);
-}
-
 static double
 rollup(const char *key)
 {

@@ -139,23 +139,31 @@ start(void *(*body)(void *), void *arg)
 	return (thread);
 }
 
-/* A line of /proc/self/status in MiB, such as "VmRSS:" or "VmHWM:". */
+/* A line of a file in /proc, in MiB. */
 static inline double
-status_mib(const char *key)
+proc_mib(const char *file, const char *key)
 {
 	char line[256];
 	double kib;
 	FILE *f;
 
 	kib = 0;
-	f = fopen("/proc/self/status", "r");
+	f = fopen(file, "r");
 	if (f == NULL)
-		die("cannot read /proc/self/status");
+		die("cannot read /proc");
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (strncmp(line, key, strlen(key)) == 0)
 			kib = strtod(line + strlen(key), NULL);
 	fclose(f);
 	return (kib / 1024);
+}
+
+/* Of this process's status, such as "VmRSS:" or "VmHWM:". */
+static inline double
+status_mib(const char *key)
+{
+
+	return (proc_mib("/proc/self/status", key));
 }
 
 #endif /* !WL_H */
