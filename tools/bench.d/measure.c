@@ -4,9 +4,9 @@
  * measure [-t] WARM PROGRAM [ARGS...]: touches twice WARM MiB of memory in a
  * child that then ends, runs PROGRAM, and prints one line: user and system
  * seconds, wall seconds, peak RSS in KiB, page faults, context switches, exit
- * status; then KEY=VALUE for each line "= KEY VALUE" that PROGRAM wrote, the rest of
- * which is lost; with -t also rss=MS:KIB,MS:KIB..., its RSS over time.  After
- * two minutes PROGRAM is killed.
+ * status; then KEY=VALUE for each line "= KEY VALUE" that PROGRAM wrote, the
+ * rest of which is lost; with -t also rss=MS:KIB,MS:KIB..., its RSS over time.
+ * After two minutes PROGRAM is killed.
  *
  * Virtual machines hand free memory back to their hypervisor, and getting it
  * again costs ten times an ordinary page fault; hence the warming, once by

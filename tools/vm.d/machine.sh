@@ -48,7 +48,8 @@ machine_fetch() {
 	if [ ! -s "$kernel" ]; then
 		image=$(APT_CONFIG=$CACHE/apt-$(suite)/conf apt-cache depends \
 		    "$KERNEL" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')
-		unpack "${image:-$KERNEL}" && cp "$vm_cache"/root/boot/vmlinuz-"${image#linux-image-}" \
+		unpack "${image:-$KERNEL}" &&
+		    cp "$vm_cache/root/boot/vmlinuz-${image#linux-image-}" \
 		    "$kernel" || return 1
 	fi
 	[ -z "$qemu" ] || return 0
@@ -99,13 +100,14 @@ machine_files() {
 
 # The machine's processors and memory, over its domains.
 machine_domains() {
-	local i
+	local first i last size=$((memory / numa))M
 	args+=(-m "${memory}M" -smp "$cpus")
 	[ "$numa" -gt 1 ] || return 0
 	for ((i = 0; i < numa; i++)); do
-		args+=(-object "memory-backend-ram,id=m$i,size=$((memory / numa))M"
-		    -numa "node,nodeid=$i,memdev=m$i,cpus=$((cpus * i / numa))-$((
-		    cpus * (i + 1) / numa - 1))")
+		first=$((cpus * i / numa))
+		last=$((cpus * (i + 1) / numa - 1))
+		args+=(-object "memory-backend-ram,id=m$i,size=$size"
+		    -numa "node,nodeid=$i,memdev=m$i,cpus=$first-$last")
 	done
 }
 

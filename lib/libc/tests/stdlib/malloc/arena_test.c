@@ -231,7 +231,8 @@ ATF_TC_HEAD(by_time, tc)
 {
 
 	atf_tc_set_md_var(tc, "descr", "Two decay times later nothing is "
-	    "dirty, whoever looks at the clock; before the first much still is");
+	    "dirty, whoever looks at the clock; before the first much still "
+	    "is");
 }
 ATF_TC_BODY(by_time, tc)
 {

@@ -24,7 +24,8 @@ environment_body()
 	atf_check -o inline:"arenas.narenas=1\n" \
 	    env MALLOC_CONF=narenas:1 \
 	    "$(atf_get_srcdir)/h_conf" unsigned:arenas.narenas
-	atf_check -o inline:"limit.soft=67108864\nlimit.hard=134217728\nopt.limit=64M\n" \
+	atf_check \
+	    -o inline:"limit.soft=67108864\nlimit.hard=134217728\nopt.limit=64M\n" \
 	    env MALLOC_CONF=limit:64M,limit_hard:128M \
 	    "$(atf_get_srcdir)/h_conf" size_t:limit.soft size_t:limit.hard \
 	    string:opt.limit

@@ -54,8 +54,8 @@ ATF_TC_HEAD(visits, tc)
 {
 
 	atf_tc_set_md_var(tc, "descr", "A visit begins when due, once, and "
-	    "ends with a new deadline if there is dirt left, a near one if it had "
-	    "no time for all");
+	    "ends with a new deadline if there is dirt left, a near one if it "
+	    "had no time for all");
 }
 ATF_TC_BODY(visits, tc)
 {
