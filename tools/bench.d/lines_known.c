@@ -66,8 +66,7 @@ touch(struct cell *c, int how)
 	}
 }
 #else
-static struct cell cell[2 + READERS] __attribute__((__aligned__(64)));
-static struct cell *shared = cell;
+static struct cell *shared;		/* a page of them */
 
 /* A thread that touches its cell whenever it is told to. */
 static struct puppet {
@@ -121,83 +120,88 @@ end(struct puppet *p)
 	pthread_join(p->thread, NULL);
 }
 
-/* Two threads touch a cell in turn, and have done so before. */
+/* Several read what one has written. */
 static void
-in_turn(struct cell *a, int how_a, struct cell *b, int how_b)
+readers(void)
+{
+	int i, j;
+
+	for (i = 0; i < TURNS; i++) {
+		tell(&puppet[0], shared, 'w');
+		for (j = 1; j <= READERS; j++)
+			tell(&puppet[j], shared, 'r');
+	}
+}
+
+/* A thread that begins has what the one before it had. */
+static void
+successors(void)
 {
 	int i;
 
 	for (i = 0; i < TURNS; i++) {
-		tell(&puppet[0], a, how_a);
-		tell(&puppet[1], b, how_b);
+		tell(&puppet[0], shared, 'w');
+		end(&puppet[0]);
+		make(&puppet[0]);
 	}
 }
 
-static struct known {
+/* Memory is new each time. */
+static void
+fresh(void)
+{
+	int i;
+
+	for (i = 0; i < TURNS; i++) {
+		tell(&puppet[0], shared, 'w');
+		tell(&puppet[1], shared, 'w');
+		mmap(shared, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	}
+}
+
+static const struct known {
 	const char	*name;
 	unsigned	 calls, lines, locked;
+	/* What is run, or what two threads do in turn, the second to this
+	 * cell. */
+	void		(*run)(void);
+	int		 how[2];
+	unsigned	 cell;
 } known[] = {
 	/* The first of all touches moves nothing. */
-	{ "write-write",	2 * TURNS, 2 * TURNS - 1, 0 },
-	{ "write-read",		2 * TURNS, 2 * TURNS - 1, 0 },
-	{ "read-read",		2 * TURNS, 0, 0 },
-	{ "neighbours",		2 * TURNS, 2 * TURNS - 1, 0 },
-	{ "apart",		2 * TURNS, 0, 0 },
-	{ "readers",		(1 + READERS) * TURNS,
-	    (1 + READERS) * TURNS - 1, 0 },
-	{ "locked",		2 * TURNS, 2 * TURNS - 1, 4 * TURNS },
+	{ "write-write", 2 * TURNS, 2 * TURNS - 1, 0, NULL, { 'w', 'w' }, 0 },
+	{ "write-read", 2 * TURNS, 2 * TURNS - 1, 0, NULL, { 'w', 'r' }, 0 },
+	{ "read-read", 2 * TURNS, 0, 0, NULL, { 'r', 'r' }, 0 },
+	{ "neighbours", 2 * TURNS, 2 * TURNS - 1, 0, NULL, { 'w', 'n' }, 0 },
+	{ "apart", 2 * TURNS, 0, 0, NULL, { 'w', 'w' }, 1 },
+	{ "readers", (1 + READERS) * TURNS, (1 + READERS) * TURNS - 1, 0,
+	    readers, { 0, 0 }, 0 },
+	{ "locked", 2 * TURNS, 2 * TURNS - 1, 4 * TURNS, NULL, { 'l', 'l' },
+	    0 },
 	/* Two lines each, and the address of memset, which another thread
 	 * wrote when it loaded the library. */
-	{ "across",		2 * TURNS, 4 * TURNS - 2 + 2, 0 },
+	{ "across", 2 * TURNS, 4 * TURNS - 2 + 2, 0, NULL, { 'x', 'x' }, 0 },
 	/* A read before each write, and the address of memmove. */
-	{ "callee",		2 * TURNS, 4 * TURNS - 2 + 2, 0 },
-	{ "program",		2 * TURNS, 0, 0 },
-	{ "successors",		TURNS, 0, 0 },
-	{ "fresh",		2 * TURNS, TURNS, 0 },
+	{ "callee", 2 * TURNS, 4 * TURNS - 2 + 2, 0, NULL, { 'c', 'c' }, 0 },
+	{ "program", 2 * TURNS, 0, 0, NULL, { 'p', 'p' }, 0 },
+	{ "successors", TURNS, 0, 0, successors, { 0, 0 }, 0 },
+	{ "fresh", 2 * TURNS, TURNS, 0, fresh, { 0, 0 }, 0 },
 };
 
 static void
-run(const char *name)
+run(const struct known *k)
 {
-	int i, j;
+	int i;
 
-	if (strcmp(name, "write-write") == 0)
-		in_turn(shared, 'w', shared, 'w');
-	else if (strcmp(name, "write-read") == 0)
-		in_turn(shared, 'w', shared, 'r');
-	else if (strcmp(name, "read-read") == 0)
-		in_turn(shared, 'r', shared, 'r');
-	else if (strcmp(name, "neighbours") == 0)
-		in_turn(shared, 'w', shared, 'n');
-	else if (strcmp(name, "apart") == 0)
-		in_turn(&cell[0], 'w', &cell[1], 'w');
-	else if (strcmp(name, "locked") == 0)
-		in_turn(shared, 'l', shared, 'l');
-	else if (strcmp(name, "across") == 0)
-		in_turn(shared, 'x', shared, 'x');
-	else if (strcmp(name, "callee") == 0)
-		in_turn(shared, 'c', shared, 'c');
-	else if (strcmp(name, "readers") == 0)
-		for (i = 0; i < TURNS; i++) {
-			tell(&puppet[0], shared, 'w');
-			for (j = 1; j <= READERS; j++)
-				tell(&puppet[j], shared, 'r');
-		}
-	else if (strcmp(name, "program") == 0)
-		in_turn(shared, 'p', shared, 'p');
-	else if (strcmp(name, "successors") == 0)
-		for (i = 0; i < TURNS; i++) {
-			tell(&puppet[0], shared, 'w');
-			end(&puppet[0]);
-			make(&puppet[0]);
-		}
-	else
-		for (i = 0; i < TURNS; i++) {
-			tell(&puppet[0], shared, 'w');
-			tell(&puppet[1], shared, 'w');
-			mmap(shared, 4096, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		}
+	if (k->run != NULL) {
+		k->run();
+		return;
+	}
+	for (i = 0; i < TURNS; i++) {
+		tell(&puppet[0], shared, k->how[0]);
+		tell(&puppet[1], shared + k->cell, k->how[1]);
+	}
 }
 
 int
@@ -216,7 +220,9 @@ main(int argc, char **argv)
 		die("out of memory");
 	for (i = 0; i < NELEM(puppet); i++)
 		make(&puppet[i]);
-	run(argv[1]);
+	for (i = 0; i < NELEM(known); i++)
+		if (strcmp(argv[1], known[i].name) == 0)
+			run(&known[i]);
 	for (i = 0; i < NELEM(puppet); i++)
 		end(&puppet[i]);
 	return (0);
