@@ -53,6 +53,18 @@
 #define	add_rlx(p, v)	__atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define	sub_rlx(p, v)	__atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
 
+/* Of what is done once in a while only: is it time again?  *last, atomic, is
+ * when it was done; 0: never. */
+static inline bool
+due_again(uint64_t *last, uint64_t now, uint64_t pause)
+{
+	uint64_t was = load_rlx(last);
+
+	return ((was == 0 || now - was >= pause) &&
+	    __atomic_compare_exchange_n(last, &was, now, false,
+	    __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
 void	dsm_assert_fail(const char *expr, const char *file, int line)
 	    __attribute__((__noreturn__));
 

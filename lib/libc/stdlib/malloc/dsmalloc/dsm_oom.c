@@ -132,12 +132,9 @@ void DSM_COLD
 oom_report(size_t size)
 {
 	static uint64_t last;		/* atomic, ms */
-	uint64_t now = os_clock_ns() / 1000000, was = load_rlx(&last);
 	int saved = errno;
 
-	if ((was != 0 && now - was < OOM_PAUSE_MS) ||
-	    !__atomic_compare_exchange_n(&last, &was, now, false,
-	    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	if (!due_again(&last, os_clock_ns() / 1000000, OOM_PAUSE_MS))
 		return;
 	print_warn("out of memory: a request of %zu bytes failed", size);
 	oom_process();

@@ -130,12 +130,9 @@ static void
 relief_call(size_t held, size_t soft, uint64_t now)
 {
 	limit_notify_fn *fn = load_acq(&limit_notify);
-	uint64_t was = load_rlx(&relief_called);
 	int saved = errno;
 
-	if (fn == NULL || (was != 0 && now - was < RELIEF_CALL_MS) ||
-	    !__atomic_compare_exchange_n(&relief_called, &was, now, false,
-	    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	if (fn == NULL || !due_again(&relief_called, now, RELIEF_CALL_MS))
 		return;
 	fn(held, soft);
 	errno = saved;
