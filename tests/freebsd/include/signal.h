@@ -23,4 +23,6 @@ struct sigaction {
 	sigset_t sa_mask;
 };
 
+int	sigfillset(sigset_t *);
+
 #endif /* !_STUB_SIGNAL_H_ */

@@ -19,6 +19,7 @@
 #define	SYS_sigprocmask	340
 #define	SYS_sigaction	416
 #define	SYS_thr_self	432
+#define	SYS_thr_set_name 464
 #define	SYS_thr_kill	433
 #define	SYS__umtx_op	454
 #define	SYS_pread	475

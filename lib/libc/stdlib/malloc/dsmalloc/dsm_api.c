@@ -19,6 +19,7 @@
 #include "dsm_fast.h"
 #include "dsm_foreign.h"
 #include "dsm_init.h"
+#include "dsm_keeper.h"
 #include "dsm_limit.h"
 #include "dsm_oom.h"
 #include "dsm_os.h"
@@ -236,17 +237,33 @@ free_large(void *p, uint64_t word)
 	}
 }
 
-static void DSM_NOINLINE
-free_slow(void *p)
-{
-	uint64_t word = map_word(p);
+static void	free_slow(void *p, const void *caller);
 
-	if (p == NULL)
+/* Before anything else is done. */
+static void DSM_COLD
+free_first(void *p, const void *caller)
+{
+
+	keeper_start(caller, map_tag(map_word(p)) == 0);
+	free_slow(p, NULL);
+}
+
+/* caller: where the program goes on; NULL: this is not a call of its own. */
+static void DSM_NOINLINE
+free_slow(void *p, const void *caller)
+{
+	uint64_t word;
+
+	if (unlikely(load_rlx(&keeper_needed) && caller != NULL)) {
+		free_first(p, caller);
 		return;
+	}
+	word = map_word(p);
 	if (unlikely(word == 0)) {
-		if (!foreign_free(p))
+		if (p != NULL && !foreign_free(p))
 			block_bad("free", p, word);
-	} else if (map_tag(word) == 0 || map_tag(word) == MAP_TAG_FREE)
+	} else if (likely(map_tag(word) == 0) ||
+	    map_tag(word) == MAP_TAG_FREE)
 		free_large(p, word);
 	else
 		free_small(p, word);
@@ -257,18 +274,18 @@ __free(void *p)
 {
 
 	if (unlikely(!fast_free(p)))
-		free_slow(p);
+		free_slow(p, __builtin_return_address(0));
 }
 
 static void DSM_NOINLINE
-free_sized_slow(void *p, size_t size)
+free_sized_slow(void *p, size_t size, const void *caller)
 {
 
 	/* Where sizes are not trusted this is free(). */
 	if (!size_trusted() && fast_free(p))
 		return;
 	block_check_size(p, size);
-	free_slow(p);
+	free_slow(p, caller);
 }
 
 /* A small block of a wrong size is noticed when it is flushed, at the latest;
@@ -281,7 +298,7 @@ __free_sized(void *p, size_t size)
 	block_check_size(p, size);
 #endif
 	if (unlikely(!fast_free_sized(p, size)))
-		free_sized_slow(p, size);
+		free_sized_slow(p, size, __builtin_return_address(0));
 }
 
 DSM_EXPORT void
@@ -351,7 +368,8 @@ realloc_copy(void *p, size_t osize, size_t nsize)
 	if (q == NULL)
 		return (NULL);
 	memcpy(q, p, DSM_MIN(osize, nsize));
-	__free(p);
+	if (!fast_free(p))
+		free_slow(p, NULL);
 	return (q);
 }
 
@@ -608,7 +626,8 @@ DSM_EXPORT void
 _malloc_postfork(void)
 {
 
-	cache_postfork_any();
+	if (cache_postfork_any())
+		keeper_forked();
 }
 
 DSM_EXPORT void
@@ -616,10 +635,14 @@ _malloc_thread_cleanup(void)
 {
 
 	cache_exit_self();
+	keeper_thread_end();
 }
 
+/* Now there are threads; this one is not there yet. */
 DSM_EXPORT void
 _malloc_first_thread(void)
 {
+
+	keeper_ready();
 }
 #endif

@@ -34,6 +34,7 @@
  *
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
+ *	watch		the keeper that sleeps has it
  *	cache		the registry of caches
  *	set		making an arena, claiming one, and binding threads
  *	arena		making an arena's bins
@@ -58,7 +59,8 @@
  *
  * Who may purge: set_tick(), once the global deadline has passed: any
  * thread's malloc looks at it at its countdowns, any free at some of its
- * flushes (a process that calls neither keeps what it has); set_freed(), when
+ * flushes (a process that calls neither keeps what it has, unless there is a
+ * keeper: dsm_keeper.h); set_freed(), when
  * dirty memory exceeds its cap; set_grown(), when memory would grow past what
  * its use explains; mallctl.
  */

@@ -194,6 +194,18 @@ cache_tick_free(struct cache *c, size_t size)
 }
 
 void	 cache_exit_self(void);		/* the thread has ended */
+/* This thread is to have none; it may be inside all the same. */
+void	 cache_disown(void);
+/* Has this thread entered, with a cache, or is it in a hook? */
+static inline bool
+cache_is_inside(void)
+{
+	const struct cache *c = cache_self;
+
+	return (c == CACHE_HIDDEN || (!cache_is_sentinel(c) &&
+	    load_rlx(&c->inside) != 0));
+}
+
 /* Within the gate: this thread's slots, and everyone's figures. */
 void	 cache_flush_self(void);
 size_t	 cache_bytes_all(void);
@@ -208,7 +220,7 @@ void	 cache_account(struct cache *);
 void	 cache_prefork(void);
 void	 cache_postfork(void);
 void	 cache_postfork_child(void);
-/* For a libc with one call for both sides: which one is this? */
-void	 cache_postfork_any(void);
+/* For a libc with one call for both sides: true in the child. */
+bool	 cache_postfork_any(void);
 
 #endif /* !_DSM_CACHE_H_ */

@@ -249,6 +249,14 @@ cache_exit_self(void)
 }
 
 void
+cache_disown(void)
+{
+
+	cache_exit_self();
+	cache_self = CACHE_DEAD;
+}
+
+void
 cache_flush_self(void)
 {
 	struct cache *c = cache_self;
@@ -307,12 +315,14 @@ cache_postfork_child(void)
 	cache_postfork();
 }
 
-void
+bool
 cache_postfork_any(void)
 {
 
-	if (gate_is_forker())
+	if (gate_is_forker()) {
 		cache_postfork();
-	else
-		cache_postfork_child();
+		return (false);
+	}
+	cache_postfork_child();
+	return (true);
 }

@@ -35,6 +35,9 @@ struct conf conf = { .tcache = true };
 /* As many automatic arenas as the table of arenas has room for. */
 #define	CONF_ARENAS_MAX	1024
 
+/* As many threads as dsm_keeper.c has room for; jemalloc's. */
+#define	CONF_KEEPERS_MAX	4096
+
 /* The longest text of a limit. */
 #define	CONF_LIMIT_LENGTH 31
 
@@ -49,6 +52,8 @@ static const char *const conf_thp_words[] = {
 const struct conf_option conf_options[] = {
 	OPTION_BOOL("abort_conf", abort_conf, false,
 	    "abort the program after a bad option"),
+	OPTION_BOOL("background_thread", background_thread, false,
+	    "a thread gives unused memory back where no other does"),
 	OPTION_BOOL("confirm_conf", confirm_conf, false,
 	    "say which options come from where"),
 	OPTION("dirty_decay_ms", dirty_decay_ms, SSIZE, -1, CONF_DECAY_MAX,
@@ -59,6 +64,8 @@ const struct conf_option conf_options[] = {
 	    "memory near which unused memory goes back at once"),
 	OPTION("limit_hard", limit_hard, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
 	    "memory beyond which there is none"),
+	OPTION("max_background_threads", max_background_threads, SIZE, 1,
+	    CONF_KEEPERS_MAX, 4, "as many such threads at the most"),
 	OPTION("narenas", narenas, UNSIGNED, 0, CONF_ARENAS_MAX, 0,
 	    "arenas that share the threads; 0 is one for each processor"),
 	OPTION_BOOL("oom_report", oom_report, false,
@@ -83,7 +90,7 @@ const unsigned conf_noptions = NITEMS(conf_options);
  * those who bring them along that it is not a typing mistake.
  */
 static const char conf_foreign[] =
-    " abort background_thread bin_shards cache_oblivious"
+    " abort bin_shards cache_oblivious"
     " calloc_madvise_threshold"
     " debug_double_free_max_scan decay_time disable_large_size_classes dss"
     " experimental_hpa_enforce_hugify experimental_hpa_max_purge_nhp"
@@ -99,7 +106,7 @@ static const char conf_foreign[] =
     " lg_dirty_mult lg_extent_max_active_fit lg_prof_interval"
     " lg_prof_sample lg_san_uaf_align lg_tcache_flush_large_div"
     " lg_tcache_flush_small_div lg_tcache_max lg_tcache_nslots_mul log"
-    " max_background_threads metadata_thp mutex_max_spin muzzy_decay_ms"
+    " metadata_thp mutex_max_spin muzzy_decay_ms"
     " narenas_ratio oversize_threshold percpu_arena"
     " process_madvise_max_batch prof prof_accum prof_active prof_bt_max"
     " prof_final prof_gdump prof_leak prof_leak_error prof_log"

@@ -22,12 +22,14 @@ enum conf_thp { CONF_THP_AUTO, CONF_THP_ALWAYS, CONF_THP_NEVER,
 /* Constant after conf_init(). */
 struct conf {
 	bool		abort_conf;	/* a bad option aborts */
+	bool		background_thread; /* what is due goes by itself */
 	bool		confirm_conf;	/* say what is in force, from where */
 	bool		oom_report;	/* say where memory is when out of it */
 	bool		retain;		/* keep address space for good */
 	bool		stats_print;	/* statistics at exit */
 	bool		tcache;		/* thread caches in use */
 	bool		xmalloc;	/* out of memory aborts */
+	size_t		max_background_threads;
 	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
 	size_t		dirty_max;	/* dirty bytes that may be kept at

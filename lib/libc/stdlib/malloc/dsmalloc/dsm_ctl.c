@@ -25,6 +25,7 @@
 #include "dsm_conf.h"
 #include "dsm_ctl.h"
 #include "dsm_explicit.h"
+#include "dsm_keeper.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_relief.h"
@@ -108,6 +109,36 @@ CTL_HANDLER(ctl_epoch_set)
 
 	add_rlx(&ctl_epoch, 1);
 	return (0);
+}
+
+CTL_HANDLER(ctl_keeper)
+{
+
+	v->b = keeper_is_on();
+	return (0);
+}
+
+CTL_HANDLER(ctl_keeper_set)
+{
+
+	keeper_turn(v->b);
+	return (CTL_SETTLE);
+}
+
+CTL_HANDLER(ctl_keepers)
+{
+
+	v->z = keeper_most();
+	return (0);
+}
+
+CTL_HANDLER(ctl_keepers_set)
+{
+
+	if (v->z < 1 || v->z > conf.max_background_threads)
+		return (EINVAL);
+	keeper_limit(v->z);
+	return (CTL_SETTLE);
 }
 
 CTL_HANDLER(ctl_narenas)
@@ -316,6 +347,9 @@ CTL_HANDLER(ctl_notify_set)
 static const struct ctl_key ctl_keys[] = {
 	KEY("version", STRING, ctl_string, NULL, STATS_VERSION),
 	KEY("epoch", EPOCH, ctl_epoch_get, ctl_epoch_set, NULL),
+	KEY("background_thread", BOOL, ctl_keeper, ctl_keeper_set, NULL),
+	KEY("max_background_threads", SIZE, ctl_keepers, ctl_keepers_set,
+	    NULL),
 
 	KEY("thread.arena", UNSIGNED, ctl_thread_arena, ctl_thread_arena_set,
 	    NULL),
@@ -416,7 +450,7 @@ CTL_HANDLER(ctl_statistic)
 	const struct stats_item *it = k->where;
 	struct stats s;
 
-	if (it->scope == STATS_PROCESS)
+	if (it->scope == STATS_PROCESS || it->scope == STATS_KEEPER)
 		stats_read(&s);
 	else if (!stats_read_arena(index[0], &s.total))
 		return (ENOENT);

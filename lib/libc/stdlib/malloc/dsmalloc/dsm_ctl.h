@@ -52,6 +52,10 @@ union ctl_value {
 
 struct ctl_key;
 
+/* A handler's answer: there are threads to start or to wait for, outside the
+ * gate (dsm_keeper.h). */
+#define	CTL_SETTLE	(-1)
+
 /* index: of the arena in [0], of the bin in [1], where the key has them. */
 typedef int ctl_handler(const struct ctl_key *, const unsigned *index,
 	    union ctl_value *);

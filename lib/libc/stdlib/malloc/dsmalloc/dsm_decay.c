@@ -9,6 +9,12 @@
 
 uint64_t decay_clock;
 uint64_t decay_deadline = DECAY_NEVER;
+uint64_t decay_grace;
+uint32_t decay_alarm;
+static uint64_t	decay_until;		/* atomic; 0: nobody sleeps */
+
+/* The longest sleep, some weeks: what the system takes in nanoseconds. */
+#define	DECAY_SLEEP_MAX	(UINT64_C(1) << 31)
 
 void
 decay_init(struct decay *d, int64_t ms)
@@ -24,12 +30,21 @@ decay_init(struct decay *d, int64_t ms)
 uint64_t
 decay_now(void)
 {
-	uint64_t now = os_clock_ns() / 1000000;
+	uint64_t now = os_clock_ns() / DECAY_NS;
 
 	/* Others read it all the time, and it seldom changes. */
 	if (load_rlx(&decay_clock) != now)
 		store_rlx(&decay_clock, now);
 	return (now);
+}
+
+void
+decay_rouse(void)
+{
+
+	__atomic_store_n(&decay_until, 0, __ATOMIC_SEQ_CST);
+	(void)__atomic_fetch_add(&decay_alarm, 1, __ATOMIC_SEQ_CST);
+	os_wake(&decay_alarm, 1);
 }
 
 void
@@ -40,6 +55,24 @@ decay_lower(uint64_t when)
 	while (when < was && !__atomic_compare_exchange_n(&decay_deadline,
 	    &was, when, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
+	if (when < was &&
+	    unlikely(when < __atomic_load_n(&decay_until, __ATOMIC_SEQ_CST)))
+		decay_rouse();
+}
+
+void
+decay_sleep(uint32_t alarm)
+{
+	uint64_t now, until = load_rlx(&decay_deadline);
+
+	__atomic_store_n(&decay_until, until, __ATOMIC_SEQ_CST);
+	now = os_time_ns() / DECAY_NS;
+	if (__atomic_load_n(&decay_deadline, __ATOMIC_SEQ_CST) >= until &&
+	    now < until)
+		os_wait_for(&decay_alarm, alarm, until == DECAY_NEVER ?
+		    UINT64_MAX : DSM_MIN(until - now, DECAY_SLEEP_MAX) *
+		    DECAY_NS);
+	store_rlx(&decay_until, 0);
 }
 
 void
@@ -126,6 +159,16 @@ decay_begin(struct decay *d, uint64_t now)
 	return (load_rlx(&d->next) <= now && decay_enter(d, now));
 }
 
+/* What was to go at once and is left could not: locked in memory, perhaps. */
+static uint64_t
+decay_pause(const struct decay *d, bool more)
+{
+
+	if (load_rlx(&d->ms) == 0)
+		return (DECAY_AGAIN);
+	return (more ? DECAY_SOON : decay_step(d));
+}
+
 void
 decay_end(struct decay *d, bool dirty, bool more, uint64_t now)
 {
@@ -133,9 +176,21 @@ decay_end(struct decay *d, bool dirty, bool more, uint64_t now)
 	store_rlx(&d->visited, now);
 	if (!dirty)
 		store_rlx(&d->start, 0);
-	store_rel(&d->busy, 0);
+	__atomic_store_n(&d->busy, 0, __ATOMIC_SEQ_CST);
 	if (dirty && load_rlx(&d->ms) >= 0)
-		decay_due(d, now + (more ? DECAY_SOON : decay_step(d)));
+		decay_due(d, now + decay_pause(d, more));
+	/* Armed meanwhile, and passed over by a scan. */
+	decay_lower(decay_next(d));
+}
+
+uint64_t
+decay_next(const struct decay *d)
+{
+
+	if (__atomic_load_n(&d->busy, __ATOMIC_SEQ_CST) != 0 ||
+	    load_rlx(&d->ms) < 0)
+		return (DECAY_NEVER);
+	return (__atomic_load_n(&d->next, __ATOMIC_SEQ_CST));
 }
 
 unsigned
@@ -160,14 +215,13 @@ decay_turn(struct decay *d, uint64_t now)
 }
 
 struct budget
-decay_budget(const struct decay *d, uint64_t now)
+decay_budget(const struct decay *d, uint64_t now, uint64_t ns)
 {
 	uint64_t since = now - DSM_MIN(now, load_rlx(&d->visited));
 	struct budget b = BUDGET_ALL;
 
 	/* One batch at the least, whatever time it takes to come to that. */
 	b.least = 1;
-	b.until = os_time_ns() + DSM_MAX(since * (1000000 / 500),
-	    (uint64_t)DECAY_VISIT_NS);
+	b.until = os_time_ns() + DSM_MAX(since * (DECAY_NS / 500), ns);
 	return (b);
 }

@@ -26,6 +26,13 @@
  * is quiet decays too.  It is lowered by compare-and-swap; only who finds it
  * passed raises it: he stores "never" first, then looks at every holder, then
  * lowers it to what it found, so that a deadline armed meanwhile is not lost.
+ * A holder that is being visited is passed over; whose visit ends lowers the
+ * word to what is its deadline then.
+ *
+ * One thread may sleep until the deadline (dsm_keeper.h).  It says until when,
+ * then looks at the word again; who lowers the word does so, then looks until
+ * when the sleeper sleeps: one of them sees the other.  What is waited on is a
+ * count of alarms, read before that, and raised before the call that wakes.
  */
 #ifndef _DSM_DECAY_H_
 #define	_DSM_DECAY_H_
@@ -34,10 +41,12 @@
 #include "dsm_defs.h"
 
 #define	DECAY_NEVER	UINT64_MAX
+#define	DECAY_NS	1000000		/* in the unit of all times here */
 #define	DECAY_ROUNDS	2		/* in a decay time */
 #define	DECAY_STEPS	32		/* in a round */
 #define	DECAY_PARTS	1024		/* a round, as decay_part() has it */
 #define	DECAY_SOON	1		/* ms */
+#define	DECAY_AGAIN	1000		/* ms: for what could not go at once */
 #define	DECAY_VISIT_NS	100000
 
 struct decay {
@@ -50,6 +59,8 @@ struct decay {
 
 DSM_HIDDEN uint64_t	decay_clock;		/* ms, as last read by anyone */
 DSM_HIDDEN uint64_t	decay_deadline;
+DSM_HIDDEN uint64_t	decay_grace;		/* ms that ticks let pass */
+DSM_HIDDEN uint32_t	decay_alarm;		/* wake-ups so far */
 
 void	 decay_init(struct decay *, int64_t ms);
 /* Read the clock, in milliseconds, and remember it in decay_clock. */
@@ -70,10 +81,16 @@ unsigned decay_part(const struct decay *, uint64_t now);
 void	 decay_turn(struct decay *, uint64_t now);
 /* The length of a round, ms. */
 uint64_t decay_round(const struct decay *);
-/* What this visit may purge. */
-struct budget decay_budget(const struct decay *, uint64_t now);
+/* What this visit may purge: for so long, or a part of the time since. */
+struct budget decay_budget(const struct decay *, uint64_t now, uint64_t ns);
 /* The global word: taken before a scan, lowered by its finds. */
 void	 decay_scan(void);
 void	 decay_lower(uint64_t when);
+/* When it is due, as far as a scan has to know. */
+uint64_t decay_next(const struct decay *);
+/* By one thread: sleep until the deadline, an earlier one, or an alarm after
+ * the one given.  It may return early. */
+void	 decay_sleep(uint32_t alarm);
+void	 decay_rouse(void);
 
 #endif /* !_DSM_DECAY_H_ */

@@ -24,6 +24,7 @@
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_init.h"
+#include "dsm_keeper.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
 #include "dsm_relief.h"
@@ -53,6 +54,7 @@ init_thread_end(void *arg)
 	    (void *)(round + 1)) == 0)
 		return;
 	cache_exit_self();
+	keeper_thread_end();
 }
 
 static void
@@ -101,14 +103,23 @@ init_relocated(void)
 }
 #endif
 
+static void
+init_postfork_child(void)
+{
+
+	cache_postfork_child();
+	keeper_forked();
+}
+
 /* Where we are not libc, the library's constructor asks to hear of forks. */
 static void __attribute__((__constructor__))
 init_constructor(void)
 {
 
 	(void)pthread_atfork(cache_prefork, cache_postfork,
-	    cache_postfork_child);
+	    init_postfork_child);
 	init_relocated();
+	keeper_ready();
 }
 #endif /* !DSM_IN_LIBC */
 
@@ -127,6 +138,7 @@ init_parts(void)
 	hooks_hide = cache_hide;
 	hooks_show = cache_show;
 	relief_boot();
+	keeper_boot();
 #ifndef DSM_IN_LIBC
 	init_hooks();
 #endif

@@ -21,7 +21,8 @@
 
 /* Ranks, in the order in which they may be taken. */
 enum lock_rank {
-	LOCK_CACHE = 1,		/* the registry of caches */
+	LOCK_WATCH = 1,		/* the keeper that sleeps */
+	LOCK_CACHE,		/* the registry of caches */
 	LOCK_SET,		/* making an arena, who is bound to it */
 	LOCK_ARENA,		/* making an arena's bins */
 	LOCK_BIN,		/* a bin and its slabs */

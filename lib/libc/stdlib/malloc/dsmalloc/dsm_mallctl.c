@@ -18,6 +18,7 @@
 #include "dsm_cache.h"
 #include "dsm_ctl.h"
 #include "dsm_init.h"
+#include "dsm_keeper.h"
 #include "malloc_np.h"
 
 static size_t
@@ -168,6 +169,8 @@ __mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
 	(void)cache_enter();
 	error = ctl_access(&k, index, oldp, oldlenp, newp, newlen);
 	cache_leave();
+	if (error == CTL_SETTLE)
+		error = keeper_settle() ? 0 : EFAULT;
 	return (error);
 }
 

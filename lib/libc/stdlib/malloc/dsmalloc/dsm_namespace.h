@@ -27,6 +27,7 @@
 #define	os_map_at	__dsm_os_map_at
 #define	os_memory	__dsm_os_memory
 #define	os_move		__dsm_os_move
+#define	os_name		__dsm_os_name
 #define	os_nohuge	__dsm_os_nohuge
 #define	os_page		__dsm_os_page
 #define	os_page_shift	__dsm_os_page_shift
@@ -44,6 +45,7 @@
 #define	os_time_ns	__dsm_os_time_ns
 #define	os_unmap	__dsm_os_unmap
 #define	os_wait		__dsm_os_wait
+#define	os_wait_for	__dsm_os_wait_for
 #define	os_wake		__dsm_os_wake
 #define	os_write	__dsm_os_write
 #define	os_yield	__dsm_os_yield
@@ -234,6 +236,7 @@
 #define	slab_valid	__dsm_slab_valid
 
 /* dsm_decay.c */
+#define	decay_alarm	__dsm_decay_alarm
 #define	decay_arm	__dsm_decay_arm
 #define	decay_begin	__dsm_decay_begin
 #define	decay_budget	__dsm_decay_budget
@@ -241,13 +244,17 @@
 #define	decay_deadline	__dsm_decay_deadline
 #define	decay_end	__dsm_decay_end
 #define	decay_enter	__dsm_decay_enter
+#define	decay_grace	__dsm_decay_grace
 #define	decay_init	__dsm_decay_init
 #define	decay_lower	__dsm_decay_lower
+#define	decay_next	__dsm_decay_next
 #define	decay_now	__dsm_decay_now
 #define	decay_part	__dsm_decay_part
 #define	decay_round	__dsm_decay_round
+#define	decay_rouse	__dsm_decay_rouse
 #define	decay_scan	__dsm_decay_scan
 #define	decay_set	__dsm_decay_set
+#define	decay_sleep	__dsm_decay_sleep
 #define	decay_turn	__dsm_decay_turn
 
 /* dsm_bin.c */
@@ -305,6 +312,7 @@
 #define	set_bind	__dsm_set_bind
 #define	set_bind_to	__dsm_set_bind_to
 #define	set_boot	__dsm_set_boot
+#define	set_count	__dsm_set_count
 #define	set_decay	__dsm_set_decay
 #define	set_decay_ms_get __dsm_set_decay_ms_get
 #define	set_decay_ms_set __dsm_set_decay_ms_set
@@ -315,12 +323,14 @@
 #define	set_grown_slow	__dsm_set_grown_slow
 #define	set_has		__dsm_set_has
 #define	set_held	__dsm_set_held
+#define	set_keep	__dsm_set_keep
 #define	set_leave	__dsm_set_leave
 #define	set_lock	__dsm_set_lock
 #define	set_may_reclaim	__dsm_set_may_reclaim
 #define	set_new		__dsm_set_new
 #define	set_open	__dsm_set_open
 #define	set_out		__dsm_set_out
+#define	set_overdue	__dsm_set_overdue
 #define	set_pages	__dsm_set_pages
 #define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
@@ -329,6 +339,7 @@
 #define	set_spread	__dsm_set_spread
 #define	set_stats_add	__dsm_set_stats_add
 #define	set_stats_read	__dsm_set_stats_read
+#define	set_threads	__dsm_set_threads
 #define	set_tick	__dsm_set_tick
 #define	set_totals	__dsm_set_totals
 #define	set_used	__dsm_set_used
@@ -348,6 +359,7 @@
 #define	cache_arena	__dsm_cache_arena
 #define	cache_bind	__dsm_cache_bind
 #define	cache_bytes_all	__dsm_cache_bytes_all
+#define	cache_disown	__dsm_cache_disown
 #define	cache_enter	__dsm_cache_enter
 #define	cache_exit_self	__dsm_cache_exit_self
 #define	cache_flush_all	__dsm_cache_flush_all
@@ -377,6 +389,29 @@
 #define	relief_run_slow	__dsm_relief_run_slow
 #define	relief_set_hard	__dsm_relief_set_hard
 #define	relief_set_soft	__dsm_relief_set_soft
+
+/* dsm_spawn.c */
+#define	spawn_can	__dsm_spawn_can
+#define	spawn_join	__dsm_spawn_join
+#define	spawn_leave	__dsm_spawn_leave
+#define	spawn_safe	__dsm_spawn_safe
+#define	spawn_thread	__dsm_spawn_thread
+
+/* dsm_keeper.c */
+#define	keeper_boot	__dsm_keeper_boot
+#define	keeper_count	__dsm_keeper_count
+#define	keeper_forked	__dsm_keeper_forked
+#define	keeper_interval	__dsm_keeper_interval
+#define	keeper_is_on	__dsm_keeper_is_on
+#define	keeper_limit	__dsm_keeper_limit
+#define	keeper_most	__dsm_keeper_most
+#define	keeper_needed	__dsm_keeper_needed
+#define	keeper_ready	__dsm_keeper_ready
+#define	keeper_runs	__dsm_keeper_runs
+#define	keeper_settle	__dsm_keeper_settle
+#define	keeper_start	__dsm_keeper_start
+#define	keeper_thread_end __dsm_keeper_thread_end
+#define	keeper_turn	__dsm_keeper_turn
 
 /* dsm_init.c */
 #define	init_slow	__dsm_init_slow

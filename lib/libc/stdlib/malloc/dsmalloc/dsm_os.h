@@ -83,9 +83,12 @@ bool	 os_secure(void);		/* set-user-ID: environment ignored */
 
 /* Sleep while *w == v (may return early); wake up to n sleepers. */
 void	 os_wait(uint32_t *w, uint32_t v);
+/* The same for so long at the most; UINT64_MAX: for ever. */
+void	 os_wait_for(uint32_t *w, uint32_t v, uint64_t ns);
 void	 os_wake(uint32_t *w, unsigned n);
 void	 os_yield(void);
 uint32_t os_tid(void);
+void	 os_name(const char *);		/* of this thread, 15 letters */
 
 /* Bytes read, or -1; the buffer is not terminated. */
 /* os_readlink's failure is the negative errno. */

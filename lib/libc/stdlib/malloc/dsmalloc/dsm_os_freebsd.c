@@ -219,8 +219,22 @@ void
 os_wait(uint32_t *w, uint32_t v)
 {
 
-	(void)os_call(SYS__umtx_op, (long)w, UMTX_OP_WAIT_UINT_PRIVATE, v, 0,
-	    0, 0);
+	os_wait_for(w, v, UINT64_MAX);
+}
+
+/* With its clock named, since the default is one that can be set. */
+void
+os_wait_for(uint32_t *w, uint32_t v, uint64_t ns)
+{
+	struct _umtx_time t;
+
+	t._timeout.tv_sec = (time_t)(ns / 1000000000);
+	t._timeout.tv_nsec = (long)(ns % 1000000000);
+	t._flags = 0;
+	t._clockid = CLOCK_MONOTONIC;
+	(void)os_call(SYS__umtx_op, (long)w, UMTX_OP_WAIT_UINT_PRIVATE, v,
+	    ns == UINT64_MAX ? 0 : (long)sizeof(t),
+	    ns == UINT64_MAX ? 0 : (long)&t, 0);
 }
 
 void
@@ -239,6 +253,13 @@ os_tid(void)
 	tid = 0;
 	(void)os_call3(SYS_thr_self, (long)&tid, 0, 0);
 	return ((uint32_t)tid);
+}
+
+void
+os_name(const char *name)
+{
+
+	(void)os_call3(SYS_thr_set_name, (long)os_tid(), (long)name, 0);
 }
 
 /*

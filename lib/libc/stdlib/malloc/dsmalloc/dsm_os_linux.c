@@ -426,7 +426,19 @@ void
 os_wait(uint32_t *w, uint32_t v)
 {
 
-	(void)os_call(SYS_futex, (long)w, FUTEX_WAIT_PRIVATE, v, 0, 0, 0);
+	os_wait_for(w, v, UINT64_MAX);
+}
+
+/* By the monotonic clock. */
+void
+os_wait_for(uint32_t *w, uint32_t v, uint64_t ns)
+{
+	struct timespec ts;
+
+	ts.tv_sec = (time_t)(ns / 1000000000);
+	ts.tv_nsec = (long)(ns % 1000000000);
+	(void)os_call(SYS_futex, (long)w, FUTEX_WAIT_PRIVATE, v,
+	    ns == UINT64_MAX ? 0 : (long)&ts, 0, 0);
 }
 
 void
@@ -442,6 +454,13 @@ os_tid(void)
 {
 
 	return ((uint32_t)os_call3(SYS_gettid, 0, 0, 0));
+}
+
+void
+os_name(const char *name)
+{
+
+	(void)os_call3(SYS_prctl, PR_SET_NAME, (long)name, 0);
 }
 
 /*

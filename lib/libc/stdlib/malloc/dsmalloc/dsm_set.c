@@ -275,6 +275,30 @@ set_held(void)
 	return (bytes);
 }
 
+size_t
+set_count(void)
+{
+	const struct set *s;
+	size_t n = 0;
+
+	SETS(s)
+		n += load_rlx(&s->shut) == SET_OPEN;
+	return (n);
+}
+
+size_t
+set_threads(void)
+{
+	const struct arena *a;
+	const struct set *s;
+	size_t n = 0;
+
+	SETS(s)
+		SET_ARENAS(s, a)
+			n += load_rlx(&a->nthreads);
+	return (n);
+}
+
 int64_t
 set_decay_ms_get(unsigned index)
 {
@@ -302,7 +326,7 @@ set_decay_ms_set(unsigned index, int64_t ms)
 		decay_set(&s->decay, ms, now);
 		store_rlx(&s->look, conf.dirty_max);
 	}
-	set_tick(now);
+	set_overdue(now);
 	return (true);
 }
 

@@ -140,8 +140,14 @@ set_dirty(const struct set *s)
  * are taken. */
 size_t	 set_pages(const struct set *, size_t *active);
 
-/* Any thread's slow paths: purge what is overdue, anywhere. */
+/* Any thread's slow paths: purge what is overdue, anywhere.  A keeper's: that
+ * which is longest, for so many ns. */
 void	 set_tick(uint64_t now);
+void	 set_overdue(uint64_t now);	/* the same, keeper or not */
+void	 set_keep(uint64_t now, uint64_t ns);
+/* How many sets there are, and threads bound to their arenas. */
+size_t	 set_count(void);
+size_t	 set_threads(void);
 void	 set_grown_slow(struct set *);
 /* Something of this arena, or of its set, may have become dirty. */
 void	 set_freed(struct arena *, uint64_t now);

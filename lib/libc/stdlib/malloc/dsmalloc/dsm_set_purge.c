@@ -68,7 +68,8 @@ set_fade(struct set *s, uint64_t now)
 {
 	size_t out, peak = load_rlx(&s->peak);
 
-	if (now - load_rlx(&s->faded) < decay_round(&s->decay))
+	/* Clocks that are read in different ways differ a little. */
+	if (now < load_rlx(&s->faded) + decay_round(&s->decay))
 		return;
 	store_rlx(&s->faded, now);
 	out = set_out(s);
@@ -209,21 +210,21 @@ set_owes(const struct set *s)
 
 /* With a decay time of 0 everything goes, and who makes it dirty pays. */
 static void
-set_due(struct set *s, uint64_t now)
+set_due(struct set *s, uint64_t now, uint64_t ns)
 {
 	struct budget b = BUDGET_ALL;
 
 	if (load_rlx(&s->decay.ms) == 0)
 		set_purge(s, now);
 	else {
-		b = decay_budget(&s->decay, now);
+		b = decay_budget(&s->decay, now, ns);
 		set_visit(s, &b, now);
 	}
 	decay_end(&s->decay, set_owes(s), b.more, now);
 }
 
 void
-set_tick(uint64_t now)
+set_overdue(uint64_t now)
 {
 	struct set *s;
 
@@ -235,9 +236,60 @@ set_tick(uint64_t now)
 		if (!set_enter(s))
 			continue;
 		if (decay_begin(&s->decay, now))
-			set_due(s, now);
-		decay_lower(load_rlx(&s->decay.next));
+			set_due(s, now, DECAY_VISIT_NS);
+		else
+			decay_lower(decay_next(&s->decay));
 		set_leave(s);
+	}
+}
+
+void
+set_tick(uint64_t now)
+{
+
+	if (unlikely(load_rlx(&decay_deadline) <= now -
+	    load_rlx(&decay_grace)))
+		set_overdue(now);
+}
+
+/* The set that was due first, if one is by now, and a visit to it begun. */
+static struct set *
+set_begin_first(uint64_t now)
+{
+	struct set *first = NULL, *s;
+	uint64_t due = now, next;
+
+	SETS(s)
+		if (load_rlx(&s->shut) == SET_OPEN &&
+		    (next = decay_next(&s->decay)) <= due) {
+			due = next;
+			first = s;
+		}
+	if (first == NULL || !set_enter(first))
+		return (NULL);
+	if (decay_begin(&first->decay, now))
+		return (first);
+	set_leave(first);
+	return (NULL);
+}
+
+/* Before the visit the deadline becomes that of all others, who have others to
+ * visit them. */
+void
+set_keep(uint64_t now, uint64_t ns)
+{
+	struct set *mine, *s;
+
+	decay_scan();
+	mine = set_begin_first(now);
+	SETS(s)
+		if (s != mine && set_enter(s)) {
+			decay_lower(decay_next(&s->decay));
+			set_leave(s);
+		}
+	if (mine != NULL) {
+		set_due(mine, now, ns);
+		set_leave(mine);
 	}
 }
 
@@ -403,8 +455,11 @@ set_freed_slow(struct arena *a, size_t dirty, uint64_t now)
 		decay_arm(&s->decay, now);
 	if (dirty > load_rlx(&s->look))
 		set_cap(s);
-	if (load_rlx(&s->decay.ms) == 0)
-		set_tick(now);
+	if (load_rlx(&s->decay.ms) == 0 && set_enter(s)) {
+		if (decay_enter(&s->decay, now))
+			set_due(s, now, DECAY_VISIT_NS);
+		set_leave(s);
+	}
 }
 
 /* With nothing to do, once a flush or large block. */

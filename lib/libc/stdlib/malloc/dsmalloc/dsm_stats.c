@@ -25,6 +25,7 @@
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_init.h"
+#include "dsm_keeper.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_set.h"
@@ -36,6 +37,9 @@
 	    STATS_##type, STATS_##unit }
 #define	PROCESS(name, member, help)					\
 	ITEM("stats." name, name, PROCESS, stats, member, SIZE, BYTES, help)
+#define	KEEPER(name, member, type, help)				\
+	ITEM("stats.background_thread." name, NULL, KEEPER, stats,	\
+	    member, type, COUNT, help)
 #define	ARENA(name, head, member, type, unit, help)			\
 	ITEM("stats.arenas.<i>." name, head, ARENA, stats_arena, member, \
 	    type, unit, help)
@@ -58,6 +62,11 @@ const struct stats_item stats_items[] = {
 	    " not yet given back"),
 	PROCESS("mapped", mapped, "address space of all arenas"),
 	PROCESS("retained", retained, "of that, kept without memory"),
+
+	KEEPER("num_threads", keepers, SIZE, "background threads"),
+	KEEPER("num_runs", keeper_runs, U64, "times that they did something"),
+	KEEPER("run_interval", keeper_interval, U64,
+	    "nanoseconds between those, on average"),
 
 	ARENA("nthreads", "threads", nthreads, UNSIGNED, COUNT,
 	    "threads that allocate from the arena"),
@@ -146,6 +155,9 @@ stats_read(struct stats *s)
 	s->resident = s->active + s->total.dirty + s->metadata;
 	s->mapped = s->total.mapped;
 	s->retained = s->total.retained;
+	s->keepers = keeper_count();
+	s->keeper_runs = keeper_runs();
+	s->keeper_interval = keeper_interval();
 }
 
 /*
@@ -198,6 +210,7 @@ stats_value(const struct stats_item *it, const struct stats *s,
 	v = 0;
 	switch (it->scope) {
 	case STATS_PROCESS:
+	case STATS_KEEPER:
 		v = stats_fetch(it->type, (const char *)s + it->offset);
 		break;
 	case STATS_ARENA:
@@ -374,6 +387,10 @@ stats_text(const struct print_sink *to, const struct stats_parts *parts)
 	stats_take(&s);
 	stats_text_summary(to, &s);
 	stats_text_arenas(to, &s, parts);
+	if (s.keepers != 0)
+		print_to(to, "\nBackground threads: %zu; %llu runs, one in "
+		    "%llu us\n", s.keepers, (unsigned long long)s.keeper_runs,
+		    (unsigned long long)s.keeper_interval / 1000);
 	if (parts->bins)
 		stats_text_bins(to, &s.total);
 	if (parts->large)
@@ -530,7 +547,9 @@ stats_json(const struct print_sink *to, const struct stats_parts *parts)
 	stats_take(&s);
 	print_to(to, "\"stats\":{");
 	stats_json_items(to, STATS_PROCESS, &s, &s.total, 0);
-	print_to(to, "},\"stats.arenas\":{");
+	print_to(to, ",\"background_thread\":{");
+	stats_json_items(to, STATS_KEEPER, &s, &s.total, 0);
+	print_to(to, "}},\"stats.arenas\":{");
 	first = true;
 	if (parts->merged)
 		stats_json_arena(to, "merged", &s.total, parts, &first);

@@ -26,6 +26,9 @@ struct stats {
 	size_t		cached;		/* bytes in thread caches */
 	unsigned	narenas;
 	unsigned	nthreads;
+	size_t		keepers;	/* of background_thread */
+	uint64_t	keeper_runs;
+	uint64_t	keeper_interval; /* ns */
 	struct stats_arena total;
 };
 
@@ -42,6 +45,7 @@ struct stats {
 /* Where a statistic is kept, and so how many indices its key has. */
 enum stats_scope {
 	STATS_PROCESS,			/* struct stats */
+	STATS_KEEPER,			/* the same, of background_thread */
 	STATS_ARENA,			/* struct stats_arena */
 	STATS_SMALL,			/* struct stats_bin, added up */
 	STATS_BIN,			/* struct stats_bin */

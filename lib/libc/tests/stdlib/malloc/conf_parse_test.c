@@ -250,7 +250,7 @@ ATF_TC_BODY(bad_names, tc)
 	complains("narenas 1", "name:value", "did you mean \"narenas:");
 	complains("zzzzzzzz", "name:value", "");
 	ATF_CHECK(strstr(said, "did you mean") == NULL);
-	complains("background_thread:true", "jemalloc", "not supported");
+	complains("lg_tcache_max:15", "jemalloc", "not supported");
 	complains("zero_realloc:free", "jemalloc", "not supported");
 	complains("zero_reallo:free", "no such option", "");
 	complains(":1", "no such option", "");

@@ -133,11 +133,11 @@ ATF_TC_BODY(budgets, tc)
 	decay_init(&d, 10);
 	decay_arm(&d, NOW);
 	start = os_time_ns();
-	b = decay_budget(&d, NOW + 10);
+	b = decay_budget(&d, NOW + 10, DECAY_VISIT_NS);
 	ATF_CHECK(b.until >= start + DECAY_VISIT_NS);
 	ATF_CHECK(b.until <= os_time_ns() + DECAY_VISIT_NS);
 	start = os_time_ns();
-	b = decay_budget(&d, NOW + AGES);
+	b = decay_budget(&d, NOW + AGES, DECAY_VISIT_NS);
 	ATF_CHECK(b.until >= start + AGES * 2000);
 	ATF_CHECK(b.until <= os_time_ns() + AGES * 2000);
 	ATF_CHECK(budget_left(&b) && !b.more);

@@ -66,6 +66,10 @@ allowed()
 	echo environ __environ getauxval __errno_location __error
 	echo pthread_atfork __register_atfork pthread_key_create
 	echo pthread_setspecific __rseq_offset __rseq_size
+	# For a thread of our own, where there may be one (dsm_spawn.h).
+	echo gnu_get_libc_version pthread_attr_destroy pthread_attr_init
+	echo pthread_attr_setstacksize pthread_detach pthread_join
+	echo pthread_setcancelstate pthread_sigmask sigfillset
 	# What compilers and linkers put in.
 	echo __popcountdi2 _GLOBAL_OFFSET_TABLE_ __tls_get_addr
 	echo _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable
@@ -73,9 +77,11 @@ allowed()
 	echo __dso_handle
 }
 
-# What a C++ program has anyway; without it, nobody throws.
+# What a C++ program has anyway; without it, nobody throws.  And what a static
+# program or an older C library lacks.
 allowed_weak()
 {
+	echo pthread_create _dl_find_object
 	echo _Unwind_GetLanguageSpecificData _Unwind_SetGR _Unwind_SetIP
 	echo _ZNSt9bad_allocD1Ev _ZSt15get_new_handlerv
 	echo _ZTISt9bad_alloc _ZTVSt9bad_alloc

@@ -27,6 +27,7 @@ ATF_TC_HEAD(table, tc)
 ATF_TC_BODY(table, tc)
 {
 	static const char *const prefix[] = { [STATS_PROCESS] = "stats.",
+	    [STATS_KEEPER] = "stats.background_thread.",
 	    [STATS_ARENA] = "stats.arenas.<i>.",
 	    [STATS_SMALL] = "stats.arenas.<i>.small.",
 	    [STATS_BIN] = "stats.arenas.<i>.bins.<j>." };
@@ -49,7 +50,8 @@ ATF_TC_BODY(table, tc)
 		/* Only its own member, of bin 3, is not zero. */
 		memset(&s, 0, sizeof(s));
 		memset(&a, 0, sizeof(a));
-		p = it->scope == STATS_PROCESS ? (char *)&s :
+		p = it->scope == STATS_PROCESS ||
+		    it->scope == STATS_KEEPER ? (char *)&s :
 		    it->scope == STATS_ARENA ? (char *)&a :
 		    (char *)&a.bins[4];
 		want = 7 * os_page;
