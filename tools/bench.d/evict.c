@@ -1,15 +1,16 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * evict [TURNS]: a cache server in the manner of Redis with a limit of memory.
- * An entry is a node of 56 bytes, a key of 16 to 40, and a value of 64 bytes to
- * 4 KiB by a power law, some of which are appended to by realloc.  Entries are
- * found by a hash, and the least recently used of five sampled at random is
- * evicted while there is more than 24 MiB; three bursts raise the limit
- * to 96 MiB for a while and expire most of it at once.  Half a second after the
- * last burst, in which the server goes on with a light load, the resident
- * memory is printed ("after_mib").  What decides is how a random quarter of
- * survivors is kept together, what becomes of the rest, and when.
+ * evict [TURNS [MILLISECONDS [OWN]]]: a cache server in the manner of Redis with
+ * a limit of memory.  An entry is a node of 56 bytes, a key of 16 to 40, and a
+ * value of 64 bytes to 4 KiB by a power law, some of which are appended to by
+ * realloc.  Entries are found by a hash, and the least recently used of five
+ * sampled at random is evicted while there is more than 24 MiB; three bursts
+ * raise the limit to 96 MiB for a while and expire most of it at once: a random
+ * three quarters, or, with OWN not 0, all that came with the burst.
+ * MILLISECONDS (500) after the last burst, in which the server goes on with a
+ * light load, the resident memory is printed ("after_mib").  What decides is
+ * how the survivors are kept together, what becomes of the rest, and when.
  */
 
 #include <time.h>
@@ -24,12 +25,13 @@ struct entry {
 	char		*key, *value;
 	size_t		 size;
 	uint64_t	 id, used;
-	unsigned	 hits;
+	unsigned	 hits, extra;
 };
 
 static struct entry *bucket[BUCKETS];
 static size_t bytes;
 static uint64_t now, state;
+static unsigned bursting;
 
 static size_t
 key_size(uint64_t id)
@@ -82,6 +84,7 @@ set(uint64_t id)
 	e->hits = 0;
 	e->key = get(key_size(id));
 	e->value = get(e->size);
+	e->extra = bursting;
 	e->used = now;
 	e->next = bucket[id % BUCKETS];
 	bucket[id % BUCKETS] = e;
@@ -124,20 +127,36 @@ request(size_t limit)
 }
 
 static void
-burst(void)
+expire(struct entry **where)
+{
+
+	while (*where != NULL)
+		if ((*where)->extra)
+			evict(where);
+		else
+			where = &(*where)->next;
+}
+
+static void
+burst(unsigned long own)
 {
 	unsigned i;
 
+	bursting = 1;
 	for (i = 0; bytes < 95 * MIB; i++)
 		request(96 * MIB);
+	bursting = 0;
 	for (i = 0; i < BUCKETS; i++)
-		while (bucket[i] != NULL && rnd(&state) % 4 != 0)
-			evict(&bucket[i]);
+		if (own)
+			expire(&bucket[i]);
+		else
+			while (bucket[i] != NULL && rnd(&state) % 4 != 0)
+				evict(&bucket[i]);
 }
 
 /* Fifty requests a millisecond. */
 static void
-light_load(unsigned milliseconds)
+light_load(unsigned long milliseconds)
 {
 	const struct timespec t = { 0, 1000000 };
 	int i;
@@ -159,9 +178,9 @@ main(int argc, char **argv)
 	for (turn = 0; turn < 3; turn++) {
 		for (i = 0; i < n; i++)
 			request(24 * MIB);
-		burst();
+		burst(argument(argc, argv, 3, 0));
 	}
-	light_load(500);
+	light_load(argument(argc, argv, 2, 500));
 	figure("live_mib", (double)bytes / MIB);
 	figure("after_mib", status_mib("VmRSS:"));
 	return (0);
