@@ -49,13 +49,13 @@ struct stats_arena {
 	size_t		mapped;		/* bytes of address space in regions */
 	size_t		active;		/* bytes of pages in slabs and blocks */
 	size_t		dirty;		/* bytes of free pages not given back */
+	size_t		muzzy;		/* and of those purged lazily */
 	size_t		retained;	/* bytes of free, untouched pages */
 	size_t		small;		/* bytes of small slots out */
 	size_t		large;		/* bytes of large blocks */
 	uint64_t	large_nmalloc;
 	uint64_t	large_ndalloc;
-	uint64_t	npurge;		/* purging calls */
-	uint64_t	purged;		/* bytes purged */
+	struct purged	purged[PAGES_KINDS];
 	unsigned	nthreads;
 	struct stats_bin bins[SIZE_NCLASSES];
 };

@@ -502,12 +502,12 @@ struct bin_ranges {
 static void
 bin_give(struct bin *b, struct bin_ranges *br, struct budget *bu)
 {
+	struct os_purge how = OS_PURGE_FORCED;
 	unsigned done, i;
 
 	if (br->n == 0)
 		return;
-	done = regions_purge_pages(b->regions, br->in, br->r, br->n,
-	    UINT64_MAX);
+	done = regions_purge_pages(b->regions, br->in, br->r, br->n, &how);
 	for (i = 0; i < done; i++)
 		bu->bytes += br->r[i].len;
 	br->n = 0;

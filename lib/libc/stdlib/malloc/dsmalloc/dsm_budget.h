@@ -15,6 +15,11 @@
  *
  * A budget ends with its time, but not before "least" bytes are purged: those
  * the visitor has made dirty himself.  It ends at "most" bytes in any case.
+ *
+ * Free pages that have memory are dirty, or muzzy: those were purged lazily,
+ * so that the kernel may take them when it is short of memory; what they hold
+ * is lost either way.  A visit is to either kind, and it purges what is dirty
+ * lazily or by force.
  */
 #ifndef _DSM_BUDGET_H_
 #define	_DSM_BUDGET_H_
@@ -24,15 +29,36 @@
 
 #define	BUDGET_BATCH	KIB(512)
 
+enum pages { PAGES_DIRTY, PAGES_MUZZY, PAGES_KINDS };
+
 struct budget {
 	uint64_t	 until;		/* os_time_ns(); UINT64_MAX: no end */
 	size_t		 least;
 	size_t		 most;
 	size_t		 bytes;		/* purged so far */
 	bool		 more;		/* time was over before the work was */
+	enum pages	 kind;		/* what is purged */
+	bool		 lazy;		/* and how, if it is dirty */
+	uint64_t	 now;		/* since when it is muzzy then, ms */
 };
 
-#define	BUDGET_ALL	{ UINT64_MAX, 0, SIZE_MAX, 0, false }
+#define	BUDGET_ALL	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, 0 }
+
+/* What was purged of one kind. */
+struct purged {
+	uint64_t	 npurge;	/* batches */
+	uint64_t	 ncalls;	/* of advice, or hooks */
+	uint64_t	 bytes;
+};
+
+static inline void
+purged_add(struct purged *p, unsigned calls, size_t bytes)
+{
+
+	p->npurge++;
+	p->ncalls += calls;
+	p->bytes += bytes;
+}
 
 /* Is its time over, however little was purged?  Ask this and budget_left() only
  * with something left to do. */
@@ -59,6 +85,29 @@ budget_until(const struct budget *b)
 {
 
 	return (b->bytes < b->least ? UINT64_MAX : b->until);
+}
+
+/* How a batch is to be purged. */
+static inline struct os_purge
+budget_purge(const struct budget *b)
+{
+	struct os_purge how = OS_PURGE_FORCED;
+
+	how.until = budget_until(b);
+	how.lazy = b->lazy;
+	return (how);
+}
+
+/* Where none of a batch could be purged lazily: try it by force. */
+static inline bool
+budget_retry(struct budget *b, unsigned done, struct os_purge *how)
+{
+
+	if (done != 0 || !how->lazy || !budget_left(b))
+		return (false);
+	how->lazy = false;
+	how->until = budget_until(b);
+	return (true);
 }
 
 /* The bytes of a batch. */

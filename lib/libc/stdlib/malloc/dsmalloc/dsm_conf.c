@@ -66,6 +66,8 @@ const struct conf_option conf_options[] = {
 	    "memory beyond which there is none"),
 	OPTION("max_background_threads", max_background_threads, SIZE, 1,
 	    CONF_KEEPERS_MAX, 4, "as many such threads at the most"),
+	OPTION("muzzy_decay_ms", muzzy_decay_ms, SSIZE, -1, CONF_DECAY_MAX, 0,
+	    "milliseconds more in which the system may take it"),
 	OPTION("narenas", narenas, UNSIGNED, 0, CONF_ARENAS_MAX, 0,
 	    "arenas that share the threads; 0 is one for each processor"),
 	OPTION_BOOL("oom_report", oom_report, false,
@@ -106,7 +108,7 @@ static const char conf_foreign[] =
     " lg_dirty_mult lg_extent_max_active_fit lg_prof_interval"
     " lg_prof_sample lg_san_uaf_align lg_tcache_flush_large_div"
     " lg_tcache_flush_small_div lg_tcache_max lg_tcache_nslots_mul log"
-    " metadata_thp mutex_max_spin muzzy_decay_ms"
+    " metadata_thp mutex_max_spin"
     " narenas_ratio oversize_threshold percpu_arena"
     " process_madvise_max_batch prof prof_accum prof_active prof_bt_max"
     " prof_final prof_gdump prof_leak prof_leak_error prof_log"

@@ -32,6 +32,7 @@ struct conf {
 	size_t		max_background_threads;
 	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
+	int64_t		muzzy_decay_ms;
 	size_t		dirty_max;	/* dirty bytes that may be kept at
 					   least before amount purges */
 	const char	*limit;		/* as limit_parse() takes it */

@@ -53,6 +53,8 @@ static const bool	ctl_debug = true;
 #else
 static const bool	ctl_debug = false;
 #endif
+static const enum pages	ctl_dirty = PAGES_DIRTY;
+static const enum pages	ctl_muzzy = PAGES_MUZZY;
 static const unsigned	ctl_nbins = SIZE_NCLASSES - 1;
 static const size_t	ctl_quantum = STATS_QUANTUM;
 static const size_t	ctl_tcache_max = SIZE_SMALL_MAX;
@@ -241,11 +243,13 @@ CTL_HANDLER(ctl_arenas_create)
 	return (v->u != 0 ? 0 : EAGAIN);
 }
 
-/* The automatic arenas share their pages, and so one time. */
+/* The automatic arenas share their pages, and so their times; where: what the
+ * time is of. */
 CTL_HANDLER(ctl_decay_get)
 {
 
-	v->zs = (ptrdiff_t)set_decay_ms_get(index[0]);
+	v->zs = (ptrdiff_t)set_decay_ms_get(index[0],
+	    *(const enum pages *)k->where);
 	return (0);
 }
 
@@ -254,7 +258,8 @@ CTL_HANDLER(ctl_arena_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (set_decay_ms_set(index[0], v->zs) ? 0 : EFAULT);
+	return (set_decay_ms_set(index[0], *(const enum pages *)k->where,
+	    v->zs) ? 0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_default_decay_set)
@@ -262,7 +267,8 @@ CTL_HANDLER(ctl_default_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (set_decay_ms_set(0, v->zs) ? 0 : EFAULT);
+	return (set_decay_ms_set(0, *(const enum pages *)k->where, v->zs) ?
+	    0 : EFAULT);
 }
 
 CTL_HANDLER(ctl_bin_size)
@@ -378,12 +384,16 @@ static const struct ctl_key ctl_keys[] = {
 	    ctl_arena_hooks_set, NULL),
 	KEY("arena.<i>.name", BUFFER, ctl_arena_name, ctl_arena_name_set, NULL),
 	KEY("arena.<i>.dirty_decay_ms", SSIZE, ctl_decay_get,
-	    ctl_arena_decay_set, NULL),
+	    ctl_arena_decay_set, &ctl_dirty),
+	KEY("arena.<i>.muzzy_decay_ms", SSIZE, ctl_decay_get,
+	    ctl_arena_decay_set, &ctl_muzzy),
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
 	KEY("arenas.create", CREATE, ctl_arenas_create, NULL, NULL),
 	KEY("arenas.dirty_decay_ms", SSIZE, ctl_decay_get,
-	    ctl_default_decay_set, NULL),
+	    ctl_default_decay_set, &ctl_dirty),
+	KEY("arenas.muzzy_decay_ms", SSIZE, ctl_decay_get,
+	    ctl_default_decay_set, &ctl_muzzy),
 	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
 	KEY("arenas.page", SIZE, ctl_page, NULL, NULL),
 	KEY("arenas.tcache_max", SIZE, ctl_value_size, NULL, &ctl_tcache_max),

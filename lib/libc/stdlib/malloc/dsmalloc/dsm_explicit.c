@@ -93,7 +93,7 @@ explicit_drop(struct arena *a)
 	struct regions *rs = &a->set->regions;
 	struct region *r;
 
-	TAILQ_FOREACH(r, &rs->all, all)
+	TAILQ_FOREACH(r, &rs->all[PAGES_DIRTY], all[PAGES_DIRTY])
 		explicit_drop_spans(r);
 	arena_reset(a);
 	regions_reset(rs, load_rlx(&decay_clock));

@@ -183,16 +183,18 @@ hooks_dalloc(struct hooks *h, void *p, size_t size, unsigned ind)
 
 unsigned
 hooks_purge(struct hooks *h, const struct os_range *r, unsigned n,
-    unsigned ind, uint64_t until)
+    unsigned ind, struct os_purge *how)
 {
+	hooks_part *purge = how->lazy ? h->purge_lazy : h->purge_forced;
 	unsigned i;
 
 	if (h == &hooks_default)
-		return (os_purge_many(r, n, until));
-	for (i = 0; i < n && h->purge_forced != NULL; i++) {
-		if (until != UINT64_MAX && os_time_ns() >= until)
+		return (os_purge_many(r, n, how));
+	for (i = 0; i < n && purge != NULL; i++) {
+		if (how->until != UINT64_MAX && os_time_ns() >= how->until)
 			break;
-		if (h->purge_forced(h, r[i].addr, r[i].len, 0, r[i].len, ind))
+		how->calls++;
+		if (purge(h, r[i].addr, r[i].len, 0, r[i].len, ind))
 			break;
 	}
 	return (i);

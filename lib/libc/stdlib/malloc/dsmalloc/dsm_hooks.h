@@ -43,6 +43,10 @@ struct hooks {
 		    unsigned);
 };
 
+/* Of these, those that are told [off, off + len) of an extent. */
+typedef bool hooks_part(struct hooks *, void *, size_t, size_t, size_t,
+	    unsigned);
+
 DSM_HIDDEN struct hooks hooks_default;
 
 /* The state of a thread while it runs a hook of the program's. */
@@ -59,10 +63,10 @@ DSM_HIDDEN void (*hooks_show)(void *);
 
 void	*hooks_alloc(struct hooks *, size_t size, size_t align, unsigned ind);
 bool	 hooks_dalloc(struct hooks *, void *, size_t size, unsigned ind);
-/* Purge, zero on next touch: how many of the leading ranges were done.  None
- * is begun after "until" (os_time_ns()). */
+/* Purge, by force so that they are zero on next touch, or lazily: how many of
+ * the leading ranges were done. */
 unsigned hooks_purge(struct hooks *, const struct os_range *, unsigned n,
-	    unsigned ind, uint64_t until);
+	    unsigned ind, struct os_purge *);
 bool	 hooks_merge(struct hooks *, void *a, size_t alen, void *b,
 	    size_t blen, unsigned ind);
 bool	 hooks_split(struct hooks *, void *a, size_t alen, size_t blen,

@@ -193,9 +193,10 @@ large_zero(struct extent *e)
 {
 	struct pool *pl = ((struct large *)e->span.owner)->regions->pool;
 	struct os_range r = { e->span.addr, e->span.size };
+	struct os_purge how = OS_PURGE_FORCED;
 
 	return (e->span.region == NULL && !pool_is_lent(pl) &&
-	    hooks_purge(pl->hooks, &r, 1, pl->ind, UINT64_MAX) == 1);
+	    hooks_purge(pl->hooks, &r, 1, pl->ind, &how) == 1);
 }
 
 /* The pages go back to where they came from. */

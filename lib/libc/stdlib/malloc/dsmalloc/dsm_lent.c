@@ -28,6 +28,7 @@ lent_new(char *p, size_t size, size_t dirty, unsigned state, uint64_t stamp)
 	e->span.region = NULL;
 	e->span.kind = SPAN_NONE;
 	e->dirty = dirty;
+	e->muzzy = false;
 	e->state = (uint8_t)state;
 	e->stamp = stamp;
 	return (e);
@@ -48,24 +49,25 @@ lent_mark(const struct extent *e, const struct extent *word, unsigned tag)
 	map_set_one(e->span.addr + e->span.size - MAP_GRANULE, word, tag);
 }
 
-/* Into the pool: what is dirty by age. */
+/* Into the pool: what is not clean by age. */
 static void
 lent_link(struct pool *pl, struct extent *e)
 {
+	struct extent_list *owed = &pl->owed[e->muzzy];
 	struct extent *o = NULL;
 
 	LOCK_ASSERT(&pl->lock);
 	e->span.kind = SPAN_FREE;
 	e->span.owner = pl;
 	if (e->dirty != 0) {
-		TAILQ_FOREACH_REVERSE(o, &pl->owed, extent_list, link)
+		TAILQ_FOREACH_REVERSE(o, owed, extent_list, link)
 			if (o->stamp <= e->stamp)
 				break;
 		if (o != NULL)
-			TAILQ_INSERT_AFTER(&pl->owed, o, e, link);
+			TAILQ_INSERT_AFTER(owed, o, e, link);
 		else
-			TAILQ_INSERT_HEAD(&pl->owed, e, link);
-		pl->dirty += e->dirty;
+			TAILQ_INSERT_HEAD(owed, e, link);
+		pl->held[e->muzzy] += e->dirty;
 	} else {
 		TAILQ_INSERT_HEAD(&pl->kept, e, link);
 		pl->clean += e->span.size;
@@ -80,8 +82,8 @@ lent_unlink(struct pool *pl, struct extent *e)
 
 	LOCK_ASSERT(&pl->lock);
 	if (e->dirty != 0) {
-		TAILQ_REMOVE(&pl->owed, e, link);
-		pl->dirty -= e->dirty;
+		TAILQ_REMOVE(&pl->owed[e->muzzy], e, link);
+		pl->held[e->muzzy] -= e->dirty;
 	} else {
 		TAILQ_REMOVE(&pl->kept, e, link);
 		pl->clean -= e->span.size;
@@ -104,11 +106,13 @@ lent_adopt(struct pool *pl, struct extent_list *all)
 {
 	struct extent *e;
 
-	TAILQ_INIT(&pl->owed);
+	TAILQ_INIT(&pl->owed[PAGES_DIRTY]);
+	TAILQ_INIT(&pl->owed[PAGES_MUZZY]);
 	TAILQ_INIT(&pl->kept);
 	TAILQ_INIT(&pl->pinned);
 	while ((e = TAILQ_FIRST(all)) != NULL) {
 		TAILQ_REMOVE(all, e, link);
+		e->muzzy = false;
 		e->state = 0;
 		lent_link(pl, e);
 	}
@@ -187,12 +191,9 @@ lent_commit(struct pool *pl, struct extent *e)
 	return (ok);
 }
 
-typedef bool lent_hook(struct hooks *, void *, size_t, size_t, size_t,
-    unsigned);
-
 /* decommit or one of the purges, of [off, off + len) of an extent. */
 static bool
-lent_part(struct pool *pl, lent_hook *f, char *p, size_t size, size_t off,
+lent_part(struct pool *pl, hooks_part *f, char *p, size_t size, size_t off,
     size_t len)
 {
 	struct hooks_guard g;
@@ -205,10 +206,25 @@ lent_part(struct pool *pl, lent_hook *f, char *p, size_t size, size_t off,
 }
 
 bool
-lent_purge_part(struct pool *pl, char *p, size_t size, size_t off, size_t len)
+lent_purge_part(struct pool *pl, bool lazy, char *p, size_t size, size_t off,
+    size_t len)
 {
 
-	return (lent_part(pl, pl->hooks->purge_forced, p, size, off, len));
+	return (lent_part(pl, lazy ? pl->hooks->purge_lazy :
+	    pl->hooks->purge_forced, p, size, off, len));
+}
+
+/* An extent is due, but may be muzzy first. */
+static bool
+lent_ease(struct pool *pl, struct extent *e, const struct budget *b)
+{
+
+	if (!b->lazy || !lent_purge_part(pl, true, e->span.addr, e->span.size,
+	    0, e->span.size))
+		return (false);
+	e->muzzy = true;
+	e->stamp = b->now;
+	return (true);
 }
 
 /* An extent is due: true when it is gone, else it is as it is. */
@@ -222,6 +238,7 @@ lent_retire(struct pool *pl, struct extent *e)
 	if (lent_dalloc(pl, e))
 		return (true);
 	e->dirty = 0;
+	e->muzzy = false;
 	e->state = 0;
 	if (lent_part(pl, h->decommit, p, size, 0, size))
 		e->state = STATE_DECOMMITTED;
@@ -320,6 +337,7 @@ lent_cut(struct pool *pl, struct extent *e, size_t head)
 		lent_delete(t);
 		return (NULL);
 	}
+	t->muzzy = e->muzzy;
 	e->span.size = head;
 	e->dirty = DSM_MIN(e->dirty, head);
 	return (t);
@@ -389,7 +407,9 @@ lent_reuse(struct pool *pl, size_t size, size_t align, bool exact)
 {
 	struct extent *e;
 
-	if ((e = lent_take(pl, &pl->owed, size, align, exact)) == NULL)
+	if ((e = lent_take(pl, &pl->owed[PAGES_DIRTY], size, align,
+	    exact)) == NULL && (e = lent_take(pl, &pl->owed[PAGES_MUZZY],
+	    size, align, exact)) == NULL)
 		e = lent_take(pl, &pl->kept, size, align, exact);
 	return (e == NULL ? NULL : lent_carve(pl, e, size, align));
 }
@@ -433,7 +453,7 @@ lent_neighbour(struct pool *pl, const struct extent *e, const char *at)
 	if (map_tag(w) == MAP_TAG_FREE)
 		n = map_span(w);
 	if (n != NULL && (n->span.owner != pl || n->state != e->state ||
-	    !n->dirty != !e->dirty))
+	    !n->dirty != !e->dirty || n->muzzy != e->muzzy))
 		n = NULL;
 	if (n != NULL)
 		lent_unlink(pl, n);
@@ -528,13 +548,13 @@ lent_extend(struct pool *pl, void *p, size_t size, size_t more,
 
 /* Take the next extent that is due out of the pool. */
 static struct extent *
-lent_due(struct pool *pl, uint64_t before, size_t keep)
+lent_due(struct pool *pl, enum pages kind, uint64_t before, size_t keep)
 {
 	struct extent *e;
 
 	lock_take(&pl->lock);
-	e = TAILQ_FIRST(&pl->owed);
-	if (e != NULL && e->stamp >= before && pl->dirty <= keep)
+	e = TAILQ_FIRST(&pl->owed[kind]);
+	if (e != NULL && e->stamp >= before && pl->held[kind] <= keep)
 		e = NULL;
 	if (e != NULL)
 		lent_unlink(pl, e);
@@ -553,14 +573,15 @@ lent_gone(struct pool *pl, struct extent *e)
 }
 
 size_t
-lent_owed(struct pool *pl, uint64_t old, uint64_t young, uint64_t since)
+lent_owed(struct pool *pl, enum pages kind, uint64_t old, uint64_t young,
+    uint64_t since)
 {
 	unsigned looks = POOL_LOOKS;
 	struct extent *e;
 	size_t owed = 0;
 
 	lock_take(&pl->lock);
-	TAILQ_FOREACH(e, &pl->owed, link) {
+	TAILQ_FOREACH(e, &pl->owed[kind], link) {
 		if (e->stamp >= young || looks-- == 0)
 			break;
 		owed += extent_owed(e, old, since);
@@ -571,11 +592,13 @@ lent_owed(struct pool *pl, uint64_t old, uint64_t young, uint64_t since)
 
 /* One that is due goes, or is kept; what of it was purged. */
 static size_t
-lent_purge_one(struct pool *pl, struct extent *e)
+lent_purge_one(struct pool *pl, struct extent *e, const struct budget *b)
 {
 	size_t dirty = e->dirty;
 
-	if (lent_retire(pl, e))
+	if (lent_ease(pl, e, b))
+		lent_insert(pl, e);
+	else if (lent_retire(pl, e))
 		lent_gone(pl, e);
 	else {
 		if (e->state == STATE_RAW)
@@ -583,8 +606,7 @@ lent_purge_one(struct pool *pl, struct extent *e)
 		lent_insert(pl, e);
 	}
 	lock_take(&pl->lock);
-	pl->npurge++;
-	pl->purged += dirty;
+	purged_add(&pl->purged[b->kind], 1, dirty);
 	lock_drop(&pl->lock);
 	return (dirty);
 }
@@ -595,8 +617,9 @@ lent_purge(struct pool *pl, uint64_t before, size_t keep, struct budget *b)
 	size_t bytes = b->bytes, dirty;
 	struct extent *e;
 
-	while (budget_left(b) && (e = lent_due(pl, before, keep)) != NULL) {
-		dirty = lent_purge_one(pl, e);
+	while (budget_left(b) && (e = lent_due(pl, b->kind, before,
+	    keep)) != NULL) {
+		dirty = lent_purge_one(pl, e, b);
 		b->bytes += dirty;
 		/* What no hook purges takes time too. */
 		if (dirty == 0 && budget_late(b))
@@ -641,7 +664,8 @@ lent_empty(struct pool *pl)
 {
 	struct extent *e;
 
-	while ((e = lent_due(pl, UINT64_MAX, 0)) != NULL ||
+	while ((e = lent_due(pl, PAGES_DIRTY, UINT64_MAX, 0)) != NULL ||
+	    (e = lent_due(pl, PAGES_MUZZY, UINT64_MAX, 0)) != NULL ||
 	    (e = lent_pop(pl, true)) != NULL) {
 		if ((e->state & STATE_PINNED) != 0 || !lent_dalloc(pl, e))
 			lent_destroy(pl, e);

@@ -15,8 +15,9 @@
  *
  * Life of an extent: given by alloc, in just the size and alignment that are
  * needed -> taken -> freed: dirty, joined with neighbours by merge -> taken
- * again, divided by split -> or due: offered to dalloc, and if that declines
- * to decommit, purge_forced and purge_lazy in turn.  Whatever comes of it, it
+ * again, divided by split -> or due: with a time for muzzy pages purged lazily,
+ * if purge_lazy does that, and due again after that time.  Else offered to
+ * dalloc, and if that declines to decommit, purge_forced and purge_lazy in turn.  Whatever comes of it, it
  * is kept then, not dirty any more, for later requests.  What is decommitted
  * goes through commit first.  When the arena is destroyed all is offered to
  * dalloc, and what that declines to destroy.
@@ -43,7 +44,7 @@ void	 lent_free(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
 bool	 lent_extend(struct pool *, void *, size_t size, size_t more,
 	    size_t *dirty);
-size_t	 lent_owed(struct pool *, uint64_t old, uint64_t young,
+size_t	 lent_owed(struct pool *, enum pages, uint64_t old, uint64_t young,
 	    uint64_t since);
 size_t	 lent_purge(struct pool *, uint64_t before, size_t keep,
 	    struct budget *);
@@ -52,8 +53,8 @@ void	 lent_empty(struct pool *);
 /* The first extents, of a pool that has just come to be lent and is locked. */
 void	 lent_adopt(struct pool *, struct extent_list *);
 /* Purge [off, off + len) of what was taken as [p, p + size). */
-bool	 lent_purge_part(struct pool *, char *p, size_t size, size_t off,
-	    size_t len);
+bool	 lent_purge_part(struct pool *, bool lazy, char *p, size_t size,
+	    size_t off, size_t len);
 bool	 lent_divide(struct pool *, void *, size_t head, size_t tail);
 /* Was it pinned when it came? */
 bool	 lent_pinned(struct pool *, const void *);

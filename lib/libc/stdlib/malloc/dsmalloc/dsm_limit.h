@@ -8,8 +8,9 @@
  * limit: how much memory the process may hold.
  *
  * Theory of operation.  "Held" is what statistics call resident: pages in
- * use, unused ones not yet given back, and the allocator's records.  Nobody
- * counts it; set_held() adds it up from counters that are there anyway.
+ * use, unused ones not yet given back, and the allocator's records; and muzzy
+ * pages, which they leave out.  Nobody counts it; set_held() adds it up from
+ * counters that are there anyway.
  *
  * The hard limit.  Who takes pages that have no memory yet charges them
  * first: limit_charge() takes them out of limit_room, what the limit left

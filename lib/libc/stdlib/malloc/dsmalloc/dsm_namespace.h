@@ -186,6 +186,7 @@
 #define	pool_extend	__dsm_pool_extend
 #define	pool_forget	__dsm_pool_forget
 #define	pool_free	__dsm_pool_free
+#define	pool_free_muzzy	__dsm_pool_free_muzzy
 #define	pool_init	__dsm_pool_init
 #define	pool_lend	__dsm_pool_lend
 #define	pool_mark	__dsm_pool_mark
@@ -209,6 +210,7 @@
 #define	region_free	__dsm_region_free
 #define	region_get	__dsm_region_get
 #define	region_release	__dsm_region_release
+#define	region_rewrite	__dsm_region_rewrite
 #define	region_set_longest __dsm_region_set_longest
 #define	region_take	__dsm_region_take
 #define	region_valid	__dsm_region_valid

@@ -35,6 +35,15 @@ struct os_range {
  * an arena's pass with one kilobyte of stack. */
 #define	OS_PURGE_MAX	64
 
+/* How ranges are purged, and how many calls of advice that took. */
+struct os_purge {
+	uint64_t until;		/* os_time_ns(): none is begun after it */
+	bool	 lazy;		/* as os_purge_lazy(), else by force */
+	unsigned calls;
+};
+
+#define	OS_PURGE_FORCED	{ UINT64_MAX, false, 0 }
+
 enum os_thp { OS_THP_UNKNOWN, OS_THP_ALL, OS_THP_ASKERS, OS_THP_NOBODY };
 
 /* Set once by os_init(); constant afterwards. */
@@ -61,9 +70,9 @@ bool	 os_decommit(void *addr, size_t size);
 bool	 os_purge_lazy(void *addr, size_t size);
 /* The pages are gone now and read as zero: true only when that is certain. */
 bool	 os_purge_forced(void *addr, size_t size);
-/* Forced purge of many, n at most OS_PURGE_MAX, none begun after the time
- * "until"; returns how many leading ranges were done. */
-unsigned os_purge_many(const struct os_range *r, unsigned n, uint64_t until);
+/* Purge many, n at most OS_PURGE_MAX; how many leading ranges were done. */
+unsigned os_purge_many(const struct os_range *r, unsigned n,
+	    struct os_purge *);
 /* To whom the system gives huge pages of 2 MiB, if this process may have any;
  * it is asked once, by files and prctl, unless ask is false. */
 enum os_thp	os_thp(bool ask);

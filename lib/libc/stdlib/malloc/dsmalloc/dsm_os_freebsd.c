@@ -107,14 +107,16 @@ os_purge_forced(void *addr, size_t size)
 }
 
 unsigned
-os_purge_many(const struct os_range *r, unsigned n, uint64_t until)
+os_purge_many(const struct os_range *r, unsigned n, struct os_purge *how)
 {
 	unsigned done;
 
 	for (done = 0; done < n; done++) {
-		if (until != UINT64_MAX && os_time_ns() >= until)
+		if (how->until != UINT64_MAX && os_time_ns() >= how->until)
 			break;
-		if (!os_purge_forced(r[done].addr, r[done].len))
+		how->calls++;
+		if (!(how->lazy ? os_purge_lazy(r[done].addr, r[done].len) :
+		    os_purge_forced(r[done].addr, r[done].len)))
 			break;
 	}
 	return (done);

@@ -221,6 +221,15 @@ os_purge_forced(void *addr, size_t size)
 	return (os_commit(addr, size));
 }
 
+static bool
+os_purge(void *addr, size_t size, struct os_purge *how)
+{
+
+	how->calls++;
+	return (how->lazy ? os_purge_lazy(addr, size) :
+	    os_purge_forced(addr, size));
+}
+
 /* How many leading ranges the first bytes of a vector are, wholly. */
 static unsigned
 os_whole_ranges(const struct os_range *r, unsigned n, size_t bytes)
@@ -239,17 +248,18 @@ os_whole_ranges(const struct os_range *r, unsigned n, size_t bytes)
  * being locked in memory, says nothing about the kernel.
  */
 static unsigned
-os_purge_vector(const struct os_range *r, unsigned n)
+os_purge_vector(const struct os_range *r, unsigned n, struct os_purge *how)
 {
 	long done;
 
+	how->calls++;
 	done = os_call(SYS_process_madvise, OS_PIDFD_SELF, (long)r, n,
-	    MADV_DONTNEED, 0, 0);
+	    how->lazy ? MADV_FREE : MADV_DONTNEED, 0, 0);
 	if (!os_failed(done)) {
 		store_rlx(&os_vector, OS_YES);
 		return (os_whole_ranges(r, n, (size_t)done));
 	}
-	if (!os_purge_forced(r[0].addr, r[0].len))
+	if (!os_purge(r[0].addr, r[0].len, how))
 		return (0);
 	if (load_rlx(&os_vector) == OS_UNKNOWN || done == -EPERM)
 		store_rlx(&os_vector, OS_NO);
@@ -270,7 +280,7 @@ os_adjacent(const struct os_range *r, unsigned n, size_t *len)
 }
 
 unsigned
-os_purge_many(const struct os_range *r, unsigned n, uint64_t until)
+os_purge_many(const struct os_range *r, unsigned n, struct os_purge *how)
 {
 	unsigned done, more;
 	size_t len;
@@ -278,12 +288,12 @@ os_purge_many(const struct os_range *r, unsigned n, uint64_t until)
 	done = 0;
 	if (n >= OS_VECTOR_MIN && load_rlx(&os_asked) >= OS_VECTOR_BYTES &&
 	    os_dontneed_zeroes() && load_rlx(&os_vector) != OS_NO)
-		done = os_purge_vector(r, n);
+		done = os_purge_vector(r, n, how);
 	for (; done < n; done += more) {
-		if (until != UINT64_MAX && os_time_ns() >= until)
+		if (how->until != UINT64_MAX && os_time_ns() >= how->until)
 			break;
 		more = os_adjacent(r + done, n - done, &len);
-		if (!os_purge_forced(r[done].addr, len))
+		if (!os_purge(r[done].addr, len, how))
 			break;
 	}
 	return (done);

@@ -10,7 +10,6 @@
 #include "dsm_lent.h"
 #include "dsm_pool.h"
 
-#define	POOL_GROW_MIN	MIB(1)
 #define	POOL_GROW_MAX	MIB(64)
 /* A region of which nothing is used yet is an eighth of this. */
 #define	POOL_MARK_MIN	MIB(16)
@@ -34,7 +33,8 @@ pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)
 	pl->hooks = hooks;
 	pl->ind = ind;
 	lock_init(&pl->lock, LOCK_POOL);
-	TAILQ_INIT(&pl->lru);
+	TAILQ_INIT(&pl->lru[PAGES_DIRTY]);
+	TAILQ_INIT(&pl->lru[PAGES_MUZZY]);
 	pl->grow = POOL_GROW_MIN;
 	pl->lent = false;
 }
@@ -44,6 +44,15 @@ extent_bucket(size_t size)
 {
 
 	return (bits_quarter(size >> os_page_shift));
+}
+
+static unsigned
+extent_is(const struct extent *s)
+{
+
+	if (s->dirty == 0)
+		return (EXTENT_CLEAN);
+	return (s->muzzy ? EXTENT_MUZZY : EXTENT_DIRTY);
 }
 
 static void
@@ -58,7 +67,8 @@ extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
 static void
 extent_link(struct pool *pl, struct extent *s)
 {
-	unsigned b = extent_bucket(s->span.size), d = s->dirty != 0;
+	unsigned b = extent_bucket(s->span.size), d = extent_is(s);
+	struct extent_list *lru = &pl->lru[s->muzzy];
 	struct extent *o;
 
 	LOCK_ASSERT(&pl->lock);
@@ -68,16 +78,16 @@ extent_link(struct pool *pl, struct extent *s)
 		TAILQ_INIT(&pl->bucket[d][b]);
 	TAILQ_INSERT_HEAD(&pl->bucket[d][b], s, link);
 	pl->mask[d][b / 64] |= (uint64_t)1 << (b % 64);
-	if (d) {
+	if (d != EXTENT_CLEAN) {
 		/* Almost always the youngest; a joined extent may be older. */
-		TAILQ_FOREACH_REVERSE(o, &pl->lru, extent_list, lru)
+		TAILQ_FOREACH_REVERSE(o, lru, extent_list, lru)
 			if (o->stamp <= s->stamp)
 				break;
 		if (o != NULL)
-			TAILQ_INSERT_AFTER(&pl->lru, o, s, lru);
+			TAILQ_INSERT_AFTER(lru, o, s, lru);
 		else
-			TAILQ_INSERT_HEAD(&pl->lru, s, lru);
-		pl->dirty += s->dirty;
+			TAILQ_INSERT_HEAD(lru, s, lru);
+		pl->held[s->muzzy] += s->dirty;
 	} else
 		pl->clean += s->span.size;
 	extent_mark(s, s, MAP_TAG_FREE);
@@ -86,15 +96,15 @@ extent_link(struct pool *pl, struct extent *s)
 static void
 extent_unlink(struct pool *pl, struct extent *s)
 {
-	unsigned b = extent_bucket(s->span.size), d = s->dirty != 0;
+	unsigned b = extent_bucket(s->span.size), d = extent_is(s);
 
 	LOCK_ASSERT(&pl->lock);
 	TAILQ_REMOVE(&pl->bucket[d][b], s, link);
 	if (TAILQ_EMPTY(&pl->bucket[d][b]))
 		pl->mask[d][b / 64] &= ~((uint64_t)1 << (b % 64));
-	if (d) {
-		TAILQ_REMOVE(&pl->lru, s, lru);
-		pl->dirty -= s->dirty;
+	if (d != EXTENT_CLEAN) {
+		TAILQ_REMOVE(&pl->lru[s->muzzy], s, lru);
+		pl->held[s->muzzy] -= s->dirty;
 	} else
 		pl->clean -= s->span.size;
 	extent_mark(s, NULL, 0);
@@ -116,10 +126,10 @@ extent_at(struct pool *pl, const char *p)
 /* Is an extent of the same state as its neighbour beyond the edge? */
 static bool
 extent_joins(const struct pool *pl, const struct extent *s, size_t dirty,
-    const char *edge)
+    bool muzzy, const char *edge)
 {
 
-	return (!s->dirty == !dirty &&
+	return (!s->dirty == !dirty && s->muzzy == muzzy &&
 	    mark_find(&pl->marks, edge - 1) == mark_find(&pl->marks, edge));
 }
 
@@ -130,14 +140,14 @@ extent_joins(const struct pool *pl, const struct extent *s, size_t dirty,
  */
 void
 extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
-    uint64_t stamp)
+    bool muzzy, uint64_t stamp)
 {
 	struct extent *next, *prev, *s;
 
 	prev = extent_at(pl, p - MAP_GRANULE);
 	next = extent_at(pl, p + size);
 	s = NULL;
-	if (prev != NULL && extent_joins(pl, prev, dirty, p) &&
+	if (prev != NULL && extent_joins(pl, prev, dirty, muzzy, p) &&
 	    hooks_merge(pl->hooks, prev->span.addr, prev->span.size, p, size,
 	    pl->ind)) {
 		extent_unlink(pl, prev);
@@ -147,7 +157,7 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 		stamp = DSM_MIN(stamp, prev->stamp);
 		s = prev;
 	}
-	if (next != NULL && extent_joins(pl, next, dirty, p + size) &&
+	if (next != NULL && extent_joins(pl, next, dirty, muzzy, p + size) &&
 	    hooks_merge(pl->hooks, p, size, next->span.addr, next->span.size,
 	    pl->ind)) {
 		extent_unlink(pl, next);
@@ -172,6 +182,7 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 	s->span.region = NULL;
 	s->span.kind = SPAN_FREE;
 	s->dirty = dirty;
+	s->muzzy = muzzy;
 	s->stamp = stamp;
 	extent_link(pl, s);
 }
@@ -223,16 +234,17 @@ bucket_fit(const struct pool *pl, const struct extent_list *l, size_t size,
 
 /* The best fitting free extent of one state, or NULL. */
 static struct extent *
-pool_fit(struct pool *pl, bool dirty, size_t size, size_t align, bool small)
+pool_fit(struct pool *pl, enum extent_is is, size_t size, size_t align,
+    bool small)
 {
 	unsigned b, end;
 	struct extent *s;
 
 	b = extent_bucket(size);
 	/* Only lists with their bit set exist. */
-	for (end = POOL_BUCKETS; (b = bits_next_set(pl->mask[dirty], b,
+	for (end = POOL_BUCKETS; (b = bits_next_set(pl->mask[is], b,
 	    end)) < end; b++)
-		if ((s = bucket_fit(pl, &pl->bucket[dirty][b], size, align,
+		if ((s = bucket_fit(pl, &pl->bucket[is][b], size, align,
 		    small)) != NULL)
 			return (s);
 	return (NULL);
@@ -401,11 +413,11 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 	pl->mapped += unit;
 	pl->grow = DSM_MAX(POOL_GROW_MIN, DSM_MIN(POOL_GROW_MAX,
 	    ROUND_DOWN(pl->mapped / 2, POOL_HUGE)));
-	extent_insert(pl, p, unit, false, 0);
+	extent_insert(pl, p, unit, 0, false, 0);
 	return (true);
 }
 
-/* If [p, p + size) is in a clean extent, it is dirty from now on. */
+/* If [p, p + size) is in a clean or muzzy extent, it is dirty from now on. */
 static void
 extent_dirty(struct pool *pl, char *p, size_t size)
 {
@@ -415,10 +427,10 @@ extent_dirty(struct pool *pl, char *p, size_t size)
 	s = extent_at(pl, p);
 	if (s == NULL)
 		s = extent_at(pl, p + size - MAP_GRANULE);
-	if (s != NULL && s->dirty == 0 && s->span.addr <= p &&
+	if (s != NULL && extent_is(s) != EXTENT_DIRTY && s->span.addr <= p &&
 	    p + size <= s->span.addr + s->span.size &&
 	    extent_cut(pl, s, p, size, &dirty))
-		extent_insert(pl, p, size, size, pl->youngest);
+		extent_insert(pl, p, size, size, false, pl->youngest);
 }
 
 /*
@@ -483,8 +495,10 @@ pool_take(struct pool *pl, size_t size, size_t align, bool small,
 	struct extent *s;
 	char *p;
 
-	if ((s = pool_fit(pl, true, size, align, false)) == NULL) {
-		if ((s = pool_fit(pl, false, size, align, small)) == NULL)
+	if ((s = pool_fit(pl, EXTENT_DIRTY, size, align, false)) == NULL &&
+	    (s = pool_fit(pl, EXTENT_MUZZY, size, align, false)) == NULL) {
+		if ((s = pool_fit(pl, EXTENT_CLEAN, size, align, small)) ==
+		    NULL)
 			return (NULL);
 		if (align <= os_page &&
 		    (p = pool_take_two(pl, s, size, dirty)) != NULL)
@@ -524,7 +538,22 @@ pool_free(struct pool *pl, void *p, size_t size, size_t dirty, uint64_t now)
 	}
 	lock_take(&pl->lock);
 	pl->youngest = DSM_MAX(pl->youngest, now);
-	extent_insert(pl, p, size, dirty, now);
+	extent_insert(pl, p, size, dirty, false, now);
+	lock_drop(&pl->lock);
+}
+
+void
+pool_free_muzzy(struct pool *pl, void *p, size_t size, size_t dirty,
+    uint64_t now)
+{
+
+	/* To hooks it is an extent as any, whatever is in it. */
+	if (pool_is_lent(pl)) {
+		lent_free(pl, p, size, dirty, now);
+		return;
+	}
+	lock_take(&pl->lock);
+	extent_insert(pl, p, size, dirty, true, now);
 	lock_drop(&pl->lock);
 }
 
@@ -581,76 +610,16 @@ extent_remove(struct pool *pl, struct extent *s)
 	base_free(BASE_SPAN, s, sizeof(*s));
 }
 
-/* Take a free extent of one state out of the pool, the largest first. */
-static bool
-pool_pop(struct pool *pl, bool dirty, struct os_range *r)
-{
-	struct extent *s;
-	unsigned b, end;
-
-	for (b = end = POOL_BUCKETS; b-- > 0;)
-		if (bits_test(pl->mask[dirty], b))
-			break;
-	if (b >= end)
-		return (false);
-	s = TAILQ_FIRST(&pl->bucket[dirty][b]);
-	r->addr = s->span.addr;
-	r->len = s->span.size;
-	extent_remove(pl, s);
-	return (true);
-}
-
-void
-pool_trim(struct pool *pl)
-{
-	struct os_range r;
-
-	if (pool_is_lent(pl)) {
-		lent_trim(pl);
-		return;
-	}
-	lock_take(&pl->lock);
-	while (pool_pop(pl, false, &r)) {
-		if (!hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind)) {
-			extent_insert(pl, r.addr, r.len, 0, 0);
-			break;
-		}
-		pl->mapped -= r.len;
-		mark_cut(&pl->marks, r.addr, r.len);
-	}
-	lock_drop(&pl->lock);
-}
-
-void
-pool_empty(struct pool *pl)
-{
-	struct os_range r;
-
-	if (pool_is_lent(pl)) {
-		lent_empty(pl);
-		return;
-	}
-	lock_take(&pl->lock);
-	while (pool_pop(pl, true, &r) || pool_pop(pl, false, &r)) {
-		if (hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind))
-			pl->mapped -= r.len;
-		mark_cut(&pl->marks, r.addr, r.len);
-	}
-	DSM_ASSERT(pl->mapped == 0);
-	pl->grow = POOL_GROW_MIN;
-	lock_drop(&pl->lock);
-}
-
 /* All free extents of one state go over to the new hooks. */
 static void
-pool_lend_free(struct pool *pl, bool dirty, struct extent_list *all)
+pool_lend_free(struct pool *pl, enum extent_is is, struct extent_list *all)
 {
 	struct extent *e;
 	unsigned b;
 
 	for (b = 0; b < POOL_BUCKETS; b++)
-		while (bits_test(pl->mask[dirty], b)) {
-			e = TAILQ_FIRST(&pl->bucket[dirty][b]);
+		while (bits_test(pl->mask[is], b)) {
+			e = TAILQ_FIRST(&pl->bucket[is][b]);
 			extent_unlink(pl, e);
 			TAILQ_INSERT_TAIL(all, e, link);
 		}
@@ -664,8 +633,9 @@ pool_lend(struct pool *pl, struct hooks *h)
 	lock_take(&pl->lock);
 	store_rlx(&pl->hooks, h);
 	if (!pl->lent) {
-		pool_lend_free(pl, true, &all);
-		pool_lend_free(pl, false, &all);
+		pool_lend_free(pl, EXTENT_DIRTY, &all);
+		pool_lend_free(pl, EXTENT_MUZZY, &all);
+		pool_lend_free(pl, EXTENT_CLEAN, &all);
 		pl->marks.n = 0;
 		store_rlx(&pl->lent, true);
 		lent_adopt(pl, &all);

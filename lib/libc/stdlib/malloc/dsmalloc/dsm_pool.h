@@ -9,16 +9,17 @@
  *
  * Theory of operation.  A pool is a set of free extents, runs of whole pages
  * of any length, each either dirty (some of it was written to and not given
- * back: about how much is known, not where) or clean (reads as zero).  Regions
+ * back: about how much is known, not where), or muzzy (dirty, until that was
+ * purged lazily), or clean (reads as zero).  Regions
  * and blocks above half a region are taken from it and go back to it whole, so
  * pages flow between arenas, between threads that come and go, and between
- * small and large uses.  Neighbours join if both are dirty or both clean, and
+ * small and large uses.  Neighbours join if they are the same of these, and
  * both marked (see below) or both not: a free extent's first and last granule
  * carry a map word with MAP_TAG_FREE, under which free() finds nothing.
  *
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
- * first, or purged in order of age (clean).  Best fit by size class, dirty
- * before clean.  Address space is kept until the process ends; what a pool
+ * first, or purged in order of age: clean, or muzzy, and after its time as that
+ * clean.  Best fit by size class, dirty before muzzy before clean.  Address space is kept until the process ends; what a pool
  * maps at a time is half of what it has, 1 MiB to 64 MiB, less when the system
  * refuses, and for a block that is not to be huge just what that needs.
  *
@@ -44,7 +45,9 @@
  *
  * Locks: the pool's, below a set's region lock, above map and base.
  * Purging runs with the extents taken out and no lock held, a batch at a time
- * (dsm_budget.h), of a long extent the end first.  Failure: NULL.
+ * (dsm_budget.h), of a long extent the end first.  Lazily goes what is not in
+ * parts of huge pages that are not worth breaking up: they go by force, since
+ * lazily they would be broken up first.  Failure: NULL.
  */
 #ifndef _DSM_POOL_H_
 #define	_DSM_POOL_H_
@@ -58,6 +61,8 @@
 #include "dsm_size.h"
 #include "dsm_span.h"
 
+#define	POOL_GROW_MIN	MIB(1)		/* the first mapping */
+
 /* The tag behind the last class's: an entry of a cache that never hits, by
  * which free extents are told from spans in use without reading either. */
 #define	MAP_TAG_FREE	(SIZE_NCLASSES * 24)
@@ -65,30 +70,32 @@
 /* Classes of bits_quarter() up to 2^46 bytes in pages of 4 KiB. */
 #define	POOL_BUCKETS	136
 
+/* What a free extent is. */
+enum extent_is { EXTENT_CLEAN, EXTENT_DIRTY, EXTENT_MUZZY, EXTENT_STATES };
+
 struct pool {
 	/* Constant. */
 	struct hooks	*hooks;
 	unsigned	 ind;		/* the arena that hooks are told */
 	/* Under the lock. */
 	struct lock	 lock;
-	struct extent_list bucket[2][POOL_BUCKETS];	/* [dirty] */
-	uint64_t	 mask[2][(POOL_BUCKETS + 63) / 64];
-	struct extent_list lru;		/* dirty extents, oldest first */
+	struct extent_list bucket[EXTENT_STATES][POOL_BUCKETS];
+	uint64_t	 mask[EXTENT_STATES][(POOL_BUCKETS + 63) / 64];
+	struct extent_list lru[PAGES_KINDS];	/* oldest first */
 	uint64_t	 youngest;	/* when the last one was freed */
 	size_t		 grow;		/* next mapping's bytes */
 	bool		 markless;	/* for good */
 	struct marks	 marks;
 	/* Of lent memory (dsm_lent.c); "lent" is for good. */
 	bool		 lent;		/* atomic */
-	struct extent_list owed;	/* dirty ones, oldest first */
+	struct extent_list owed[PAGES_KINDS];	/* oldest first */
 	struct extent_list kept;
 	struct extent_list pinned;	/* not free ones: what alloc gave */
 	/* Written under the lock, read by anyone. */
 	size_t		 mapped;
-	size_t		 dirty;
+	size_t		 held[PAGES_KINDS];	/* bytes with memory */
 	size_t		 clean;
-	uint64_t	 npurge;	/* purging calls */
-	uint64_t	 purged;	/* bytes */
+	struct purged	 purged[PAGES_KINDS];
 };
 
 void	 pool_init(struct pool *, struct hooks *, unsigned ind);
@@ -103,6 +110,9 @@ pool_is_lent(const struct pool *pl)
 /* *dirty: about how many bytes of it have memory; 0: it reads as zero. */
 void	*pool_alloc(struct pool *, size_t size, size_t align, size_t *dirty);
 void	 pool_free(struct pool *, void *, size_t size, size_t dirty,
+	    uint64_t now);
+/* The same, but what was dirty is muzzy, since now. */
+void	 pool_free_muzzy(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
 /* Take the "more" bytes behind [p, p + size) too, if they are free. */
 bool	 pool_extend(struct pool *, void *p, size_t size, size_t more,
@@ -125,7 +135,7 @@ void	 pool_unmark(struct pool *);
  * neighbours of its state; or is cut out of one, with its share of the dirt,
  * false: it cannot be; an extent is taken out whole. */
 void	 extent_insert(struct pool *, char *p, size_t size, size_t dirty,
-	    uint64_t stamp);
+	    bool muzzy, uint64_t stamp);
 bool	 extent_cut(struct pool *, struct extent *, char *p, size_t size,
 	    size_t *dirty);
 void	 extent_remove(struct pool *, struct extent *);
@@ -143,10 +153,11 @@ extent_owed(const struct extent *s, uint64_t old, uint64_t since)
 #define	POOL_LOOKS	256
 /* Of what was freed before "young" how much should go now, so that it goes
  * evenly and is gone at the age of "old", "since" ms after the last time. */
-size_t	 pool_owed(struct pool *, uint64_t old, uint64_t young,
+size_t	 pool_owed(struct pool *, enum pages, uint64_t old, uint64_t young,
 	    uint64_t since);
-/* Purge dirty extents freed before "before", and older ones until at most
- * "keep" dirty bytes are left, as the budget allows; how many bytes. */
+/* Purge extents of the budget's kind that are so since before "before", and
+ * older ones until at most "keep" bytes of these are left, as the budget
+ * allows; how many bytes. */
 size_t	 pool_purge(struct pool *, uint64_t before, size_t keep,
 	    struct budget *);
 

@@ -5,8 +5,10 @@
  */
 
 /*
- * purge: the part of pool that gives dirty extents back to the system.
+ * purge: the part of pool that gives memory and address space back to the
+ * system.
  */
+#include "dsm_bits.h"
 #include "dsm_lent.h"
 #include "dsm_os.h"
 #include "dsm_pool.h"
@@ -59,20 +61,21 @@ pool_take_end(struct pool *pl, struct extent *s, char *p, struct os_range *r,
 
 /* Take a batch of what is due, the oldest first. */
 static void
-pool_due(struct pool *pl, uint64_t before, size_t keep, size_t max,
-    struct pool_batch *pb)
+pool_due(struct pool *pl, uint64_t before, size_t keep,
+    const struct budget *b, struct pool_batch *pb)
 {
-	size_t bytes = 0, most;
+	size_t bytes = 0, *held = &pl->held[b->kind], max = budget_batch(b);
+	size_t most;
 	struct extent *s;
 
 	LOCK_ASSERT(&pl->lock);
 	for (pb->n = 0; pb->n < NITEMS(pb->r) && bytes < max; pb->n++) {
-		s = TAILQ_FIRST(&pl->lru);
-		if (s == NULL || (s->stamp >= before && pl->dirty <= keep))
+		s = TAILQ_FIRST(&pl->lru[b->kind]);
+		if (s == NULL || (s->stamp >= before && *held <= keep))
 			break;
 		most = max - bytes;
 		if (s->stamp >= before)
-			most = DSM_MIN(most, pl->dirty - keep);
+			most = DSM_MIN(most, *held - keep);
 		pb->stamp[pb->n] = s->stamp;
 		pool_take_end(pl, s, pool_piece(pl, s, most), &pb->r[pb->n],
 		    &pb->dirty[pb->n]);
@@ -80,38 +83,56 @@ pool_due(struct pool *pl, uint64_t before, size_t keep, size_t max,
 	}
 }
 
-/* Where a part of a huge page goes that is worth it, break that up. */
-static void
-pool_break(struct pool *pl, const struct os_range *r, unsigned n)
+/* So much of what may be a huge page goes, with this page of it: is it worth
+ * breaking that up, or is there none? */
+static bool
+pool_break_part(struct pool *pl, void *page, size_t part)
 {
-	uintptr_t end, p;
+
+	if (!pool_marked(pl, page))
+		return (true);
+	if (part < POOL_BREAK)
+		return (false);
+	os_break(page);
+	return (true);
+}
+
+/* Where a part of a huge page goes that is worth it, break that up.  False,
+ * if this is to be done lazily: a smaller part is among them. */
+static bool
+pool_break(struct pool *pl, const struct os_range *r, unsigned n, bool lazy)
+{
+	size_t head, least = lazy ? 1 : POOL_BREAK, tail;
+	bool worth = true;
 	unsigned i;
-	char *last;
+	char *p;
 
 	for (i = 0; i < n; i++) {
-		p = (uintptr_t)r[i].addr;
-		end = p + r[i].len;
-		if (p % POOL_HUGE != 0 && DSM_MIN(r[i].len, POOL_HUGE -
-		    p % POOL_HUGE) >= POOL_BREAK && pool_marked(pl, r[i].addr))
-			os_break(r[i].addr);
-		last = (char *)r[i].addr + r[i].len - os_page;
-		if (DSM_MIN(r[i].len, end % POOL_HUGE) >= POOL_BREAK &&
-		    pool_marked(pl, last))
-			os_break(last);
+		p = r[i].addr;
+		head = DSM_MIN(r[i].len, -(uintptr_t)p % POOL_HUGE);
+		tail = DSM_MIN(r[i].len, ((uintptr_t)p + r[i].len) %
+		    POOL_HUGE);
+		if (head >= least)
+			worth &= pool_break_part(pl, p, head);
+		if (tail >= least)
+			worth &= pool_break_part(pl, p + r[i].len - os_page,
+			    tail);
 	}
+	return (worth);
 }
 
 size_t
-pool_owed(struct pool *pl, uint64_t old, uint64_t young, uint64_t since)
+pool_owed(struct pool *pl, enum pages kind, uint64_t old, uint64_t young,
+    uint64_t since)
 {
 	unsigned looks = POOL_LOOKS;
 	size_t owed = 0;
 	struct extent *s;
 
 	if (pool_is_lent(pl))
-		return (lent_owed(pl, old, young, since));
+		return (lent_owed(pl, kind, old, young, since));
 	lock_take(&pl->lock);
-	TAILQ_FOREACH(s, &pl->lru, lru) {
+	TAILQ_FOREACH(s, &pl->lru[kind], lru) {
 		if (s->stamp >= young || looks-- == 0)
 			break;
 		owed += extent_owed(s, old, since);
@@ -120,27 +141,46 @@ pool_owed(struct pool *pl, uint64_t old, uint64_t young, uint64_t since)
 	return (ROUND_DOWN(owed, POOL_HUGE));
 }
 
-/* The first of a batch are clean now; failed: no more of it can be. */
+/* The first of a batch are purged now; failed: no more of it can be.  What
+ * cannot be (locked memory) counts as dirty, and as young again. */
 static void
 pool_return(struct pool *pl, const struct pool_batch *pb, unsigned done,
-    bool failed, struct budget *b)
+    bool failed, const struct os_purge *how, struct budget *b)
 {
+	size_t bytes = 0;
 	unsigned i;
 
 	lock_take(&pl->lock);
-	pl->npurge++;
-	for (i = 0; i < pb->n; i++) {
-		/* What could not be purged (locked memory) counts as young
-		 * again. */
+	for (i = 0; i < done; i++) {
 		extent_insert(pl, pb->r[i].addr, pb->r[i].len,
-		    i < done ? 0 : pb->dirty[i],
-		    failed ? pl->youngest : pb->stamp[i]);
-		if (i < done) {
-			b->bytes += pb->dirty[i];
-			pl->purged += pb->dirty[i];
-		}
+		    how->lazy ? pb->dirty[i] : 0, how->lazy, b->now);
+		bytes += pb->dirty[i];
 	}
+	for (; i < pb->n; i++)
+		extent_insert(pl, pb->r[i].addr, pb->r[i].len, pb->dirty[i],
+		    b->kind == PAGES_MUZZY && !failed,
+		    failed ? pl->youngest : pb->stamp[i]);
+	purged_add(&pl->purged[b->kind], how->calls, bytes);
 	lock_drop(&pl->lock);
+	b->bytes += bytes;
+}
+
+/* Purge a batch that is out of the pool; false when that cannot be. */
+static bool
+pool_purge_batch(struct pool *pl, const struct pool_batch *pb,
+    struct budget *b)
+{
+	struct os_purge how = budget_purge(b);
+	unsigned done;
+	bool failed;
+
+	how.lazy &= pool_break(pl, pb->r, pb->n, how.lazy);
+	do
+		done = hooks_purge(pl->hooks, pb->r, pb->n, pl->ind, &how);
+	while (budget_retry(b, done, &how));
+	failed = done < pb->n && !how.lazy && budget_left(b);
+	pool_return(pl, pb, done, failed, &how, b);
+	return (!failed);
 }
 
 size_t
@@ -148,22 +188,78 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep, struct budget *b)
 {
 	size_t bytes = b->bytes;
 	struct pool_batch pb;
-	bool failed = false;
-	unsigned done;
+	bool ok = true;
 
 	if (pool_is_lent(pl))
 		return (lent_purge(pl, before, keep, b));
-	while (!failed && budget_left(b)) {
+	while (ok && budget_left(b)) {
 		lock_take(&pl->lock);
-		pool_due(pl, before, keep, budget_batch(b), &pb);
+		pool_due(pl, before, keep, b, &pb);
 		lock_drop(&pl->lock);
 		if (pb.n == 0)
 			break;
-		pool_break(pl, pb.r, pb.n);
-		done = hooks_purge(pl->hooks, pb.r, pb.n, pl->ind,
-		    budget_until(b));
-		failed = done < pb.n && budget_left(b);
-		pool_return(pl, &pb, done, failed, b);
+		ok = pool_purge_batch(pl, &pb, b);
 	}
 	return (b->bytes - bytes);
+}
+
+/* Take a free extent of one state out of the pool, the largest first. */
+static bool
+pool_pop(struct pool *pl, enum extent_is is, struct os_range *r)
+{
+	struct extent *s;
+	unsigned b, end;
+
+	for (b = end = POOL_BUCKETS; b-- > 0;)
+		if (bits_test(pl->mask[is], b))
+			break;
+	if (b >= end)
+		return (false);
+	s = TAILQ_FIRST(&pl->bucket[is][b]);
+	r->addr = s->span.addr;
+	r->len = s->span.size;
+	extent_remove(pl, s);
+	return (true);
+}
+
+void
+pool_trim(struct pool *pl)
+{
+	struct os_range r;
+
+	if (pool_is_lent(pl)) {
+		lent_trim(pl);
+		return;
+	}
+	lock_take(&pl->lock);
+	while (pool_pop(pl, EXTENT_CLEAN, &r)) {
+		if (!hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind)) {
+			extent_insert(pl, r.addr, r.len, 0, false, 0);
+			break;
+		}
+		pl->mapped -= r.len;
+		mark_cut(&pl->marks, r.addr, r.len);
+	}
+	lock_drop(&pl->lock);
+}
+
+void
+pool_empty(struct pool *pl)
+{
+	struct os_range r;
+
+	if (pool_is_lent(pl)) {
+		lent_empty(pl);
+		return;
+	}
+	lock_take(&pl->lock);
+	while (pool_pop(pl, EXTENT_DIRTY, &r) ||
+	    pool_pop(pl, EXTENT_MUZZY, &r) || pool_pop(pl, EXTENT_CLEAN, &r)) {
+		if (hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind))
+			pl->mapped -= r.len;
+		mark_cut(&pl->marks, r.addr, r.len);
+	}
+	DSM_ASSERT(pl->mapped == 0);
+	pl->grow = POOL_GROW_MIN;
+	lock_drop(&pl->lock);
 }

@@ -29,7 +29,8 @@ regions_init(struct regions *rs, struct pool *pool)
 	lock_init(&rs->lock, LOCK_REGION);
 	for (i = 0; i < REGION_BUCKETS; i++)
 		LIST_INIT(&rs->bucket[i]);
-	TAILQ_INIT(&rs->all);
+	TAILQ_INIT(&rs->all[PAGES_DIRTY]);
+	TAILQ_INIT(&rs->all[PAGES_MUZZY]);
 }
 
 static void
@@ -83,15 +84,20 @@ region_find_longest(const struct region *r)
 bool
 region_valid(const struct region *r)
 {
-	unsigned dirty = 0, i;
+	unsigned dirty = 0, i, muzzy = 0;
 
-	for (i = 0; i < REGION_WORDS; i++)
+	for (i = 0; i < REGION_WORDS; i++) {
 		dirty += (unsigned)__builtin_popcountll(r->touched[i] &
-		    ~r->used[i]);
+		    ~r->used[i] & ~r->muzzy[i]);
+		muzzy += (unsigned)__builtin_popcountll(r->touched[i] &
+		    ~r->used[i] & r->muzzy[i]);
+	}
 	if (r->huge)
 		dirty = r->nused == 0 && r->ndirty == 0 ? 0 :
 		    r->npages - (unsigned)r->nused;
 	return (r->nused == bits_count(r->used, 0, r->npages) &&
+	    r->nmuzzy == bits_count(r->muzzy, 0, r->npages) &&
+	    r->nmuzzy == muzzy &&
 	    r->ndirty == dirty && r->longest == region_find_longest(r));
 }
 
@@ -127,9 +133,9 @@ void
 region_add(struct region *r, size_t dirty, size_t charged)
 {
 	struct regions *rs = r->set;
+	unsigned k;
 
 	LOCK_ASSERT(&rs->lock);
-	r->pass = rs->pass;
 	if (dirty != 0) {
 		/* Where is not known: all may be, and what is not counts as
 		 * fresh here, since it won't when it is taken. */
@@ -142,8 +148,11 @@ region_add(struct region *r, size_t dirty, size_t charged)
 	rs->nempty++;
 	limit_settle(charged, charged);
 	rs->count++;
-	rs->seen++;
-	TAILQ_INSERT_TAIL(&rs->all, r, all);
+	for (k = 0; k < PAGES_KINDS; k++) {
+		r->pass[k] = rs->pass[k];
+		rs->seen[k]++;
+		TAILQ_INSERT_TAIL(&rs->all[k], r, all[k]);
+	}
 	region_link(r);
 }
 
@@ -170,34 +179,43 @@ void
 region_detach(struct region *r)
 {
 	struct regions *rs = r->set;
+	unsigned k;
 
 	LOCK_ASSERT(&rs->lock);
 	region_unlink(r, r->longest);
-	TAILQ_REMOVE(&rs->all, r, all);
+	for (k = 0; k < PAGES_KINDS; k++) {
+		TAILQ_REMOVE(&rs->all[k], r, all[k]);
+		rs->seen[k] -= r->pass[k] == rs->pass[k];
+	}
 	rs->nempty--;
 	rs->count--;
-	rs->seen -= r->pass == rs->pass;
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
+	rs->muzzy -= r->nmuzzy;
 	if (r->broken)
 		rs->nbroken--;
 }
 
+/* With one page of it dirty all that has memory is. */
 void
 region_delete(struct region *r, uint64_t now)
 {
+	size_t dirty = (size_t)(r->ndirty + r->nmuzzy) << os_page_shift;
+	size_t size = (size_t)r->npages << os_page_shift;
 	struct regions *rs = r->set;
 
 	if (r->broken)
 		pool_mark(rs->pool, r->addr, REGION_BYTES, false);
-	pool_free(rs->pool, r->addr, (size_t)r->npages << os_page_shift,
-	    (size_t)r->ndirty << os_page_shift, now);
+	if (r->ndirty == 0 && r->nmuzzy != 0)
+		pool_free_muzzy(rs->pool, r->addr, size, dirty, now);
+	else
+		pool_free(rs->pool, r->addr, size, dirty, now);
 	base_free(BASE_REGION, r, sizeof(*r));
 }
 
 /*
  * The region whose longest run fits n pages tightest; among the first few
- * of those one that has as many dirty pages.
+ * of those one that has as many dirty pages, or else muzzy ones.
  */
 static struct region *
 region_fit(struct regions *rs, unsigned n)
@@ -210,17 +228,35 @@ region_fit(struct regions *rs, unsigned n)
 		LIST_FOREACH(r, &rs->bucket[__builtin_ctzll(m)], link) {
 			if (r->longest >= n && r->ndirty >= n)
 				return (r);
-			if (r->longest >= n && fit == NULL)
+			if (r->longest >= n && (fit == NULL ||
+			    (r->nmuzzy >= n && fit->nmuzzy < n)))
 				fit = r;
 			if (tries == 0 || --tries == 0)
 				break;
 		}
 		/* In the request's own bucket all may be too short; any of
 		 * the others will do. */
-		if (fit != NULL && (tries == 0 || rs->dirty < n))
+		if (fit != NULL && (tries == 0 || rs->dirty + rs->muzzy < n))
 			break;
 	}
 	return (fit);
+}
+
+void
+region_rewrite(struct region *r, unsigned page, unsigned n)
+{
+	unsigned muzzy;
+
+	if (r->huge) {
+		page = 0;
+		n = r->npages;
+	}
+	muzzy = bits_count(r->muzzy, page, page + n);
+	bits_clear(r->muzzy, page, page + n);
+	r->nmuzzy -= muzzy;
+	r->set->muzzy -= muzzy;
+	r->ndirty += muzzy;
+	r->set->dirty += muzzy;
 }
 
 bool
@@ -232,6 +268,8 @@ region_take(struct region *r, unsigned page, unsigned n)
 	if (r->nused == 0)
 		r->set->nempty--;
 	r->idle = false;
+	if (unlikely(r->nmuzzy != 0))
+		region_rewrite(r, page, n);
 	for (i = page / BITS_WORD; i * BITS_WORD < end; i++) {
 		m = bits_mask(i, page, end);
 		if ((r->touched[i] & m) == m)
@@ -259,15 +297,18 @@ region_take(struct region *r, unsigned page, unsigned n)
 	return (touched == 0);
 }
 
-/* The lowest run of n dirty pages; npages when there is none. */
+/* The lowest run of n pages that have memory, dirty ones or muzzy too; npages
+ * when there is none. */
 static unsigned
-region_search_dirty(const struct region *r, unsigned n)
+region_search_held(const struct region *r, unsigned n, bool muzzy)
 {
 	uint64_t map[REGION_WORDS];
 	unsigned end, i, start = 0;
 
 	for (i = 0; i < REGION_WORDS; i++)
 		map[i] = r->touched[i] & ~r->used[i];
+	for (i = 0; i < REGION_WORDS && !muzzy && r->nmuzzy != 0; i++)
+		map[i] &= ~r->muzzy[i];
 	for (;;) {
 		start = bits_next_set(map, start, r->npages);
 		end = bits_next_clear(map, start, r->npages);
@@ -295,8 +336,8 @@ region_search(const struct region *r, unsigned n)
 	return (start);
 }
 
-/* Where n pages are taken: the lowest dirty ones, since they have memory,
- * else the lowest. */
+/* Where n pages are taken: the lowest dirty ones, since they have memory, else
+ * the lowest that may have some, else the lowest. */
 static unsigned
 region_place(const struct region *r, unsigned n)
 {
@@ -304,7 +345,9 @@ region_place(const struct region *r, unsigned n)
 
 	/* Where all that is free is dirty the lowest run is. */
 	if (r->ndirty >= n && r->ndirty + r->nused < r->npages)
-		start = region_search_dirty(r, n);
+		start = region_search_held(r, n, false);
+	if (start == r->npages && r->nmuzzy != 0 && r->ndirty + r->nmuzzy >= n)
+		start = region_search_held(r, n, true);
 	return (start < r->npages ? start : region_search(r, n));
 }
 
@@ -325,14 +368,15 @@ static bool DSM_COLD
 region_take_charged(struct region *r, unsigned page, unsigned n, bool *zeroed)
 {
 	struct regions *rs = r->set;
-	size_t charged, had = rs->used + rs->dirty, most = n;
+	size_t charged, had = rs->used + rs->dirty + rs->muzzy, most = n;
 
-	if (r->huge && r->nused == 0 && r->ndirty == 0)
+	if (r->huge && r->nused == 0 && r->ndirty + r->nmuzzy == 0)
 		most = r->npages;
 	if (!limit_charge(most << os_page_shift, &charged))
 		return (false);
 	*zeroed = region_take(r, page, n);
-	limit_settle(charged, (rs->used + rs->dirty - had) << os_page_shift);
+	limit_settle(charged, (rs->used + rs->dirty + rs->muzzy - had) <<
+	    os_page_shift);
 	return (true);
 }
 

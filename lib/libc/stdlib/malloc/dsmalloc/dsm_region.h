@@ -10,14 +10,16 @@
  *
  * Theory of operation.  A region is 2 MiB, 2 MiB-aligned (512 pages of
  * 4 KiB, 32 of 64 KiB); only the first of a process is smaller, so that a
- * small process cannot be turned huge behind its back.  Three bitmaps say of
- * each page whether it is used, touched (may hold other than zeroes), and
- * old (was free and touched at the last decay pass).  Free and touched is
- * "dirty": what the arenas owe the system.
+ * small process cannot be turned huge behind its back.  Four bitmaps say of
+ * each page whether it is used, touched (may hold other than zeroes), muzzy
+ * (free, and purged lazily since it was touched), and old (was as it is at the
+ * last decay pass over what is dirty, or over what is muzzy).  Free and touched
+ * and not muzzy is "dirty": what the arenas owe the system.
  *
  * A run is taken from the region whose longest free run fits tightest, of
- * the first few such from one that has dirty pages; in it the lowest dirty
- * place that is long enough, else the lowest.  So long runs are kept for
+ * the first few such from one that has dirty pages, or else muzzy ones; in it
+ * the lowest dirty place that is long enough, else the lowest that has memory,
+ * else the lowest.  So long runs are kept for
  * long requests, regions polarise into full and empty, and memory that is
  * there is used before more is asked for.  The longest run is
  * kept incrementally: it is searched anew only when it was cut itself.
@@ -30,6 +32,7 @@
  * time a page goes back after between half and all of it.  While a run is
  * being purged its pages are marked used, so no lock is held.  A region where
  * that fails (locked memory) counts as seen, so that it stops no other.
+ * What is muzzy has passes of its own, in their own order.
  *
  * Huge pages.  A region in a range that the pool has marked may be one huge
  * page: then all of it that is free is dirty once a page of it was taken.  It
@@ -37,7 +40,9 @@
  * and marked lest the kernel makes it whole again with memory that nobody
  * asked for.  Once it is empty that mark is taken back.  Each may divide a
  * mapping, in three: there are REGION_BROKEN_MAX at the most, from where on
- * nothing is to become huge, so that a process keeps well under 1,000.
+ * nothing is to become huge, so that a process keeps well under 1,000.  Lazily
+ * it goes whole too; as one page of it is written to all has memory for good,
+ * and is dirty again.
  *
  * Locks: the set's, one for all arenas that share pages; below bin and
  * large, above pool.
@@ -69,16 +74,18 @@ struct region {
 	/* Under the set's lock. */
 	uint16_t	 nused;
 	uint16_t	 ndirty;
+	uint16_t	 nmuzzy;
 	uint16_t	 longest;
-	uint32_t	 pass;		/* the last that saw it whole */
+	uint32_t	 pass[PAGES_KINDS]; /* the last that saw it whole */
 	bool		 huge;		/* may be one huge page */
 	bool		 broken;	/* was, and is not to be one again */
 	bool		 pinned;	/* its pages stay, used or not */
 	bool		 idle;		/* empty since the last pass */
 	LIST_ENTRY(region) link;	/* by longest run */
-	TAILQ_ENTRY(region) all;	/* seen longest ago first */
+	TAILQ_ENTRY(region) all[PAGES_KINDS]; /* seen longest ago first */
 	uint64_t	 used[REGION_WORDS];
 	uint64_t	 touched[REGION_WORDS];
+	uint64_t	 muzzy[REGION_WORDS];
 	uint64_t	 old[REGION_WORDS];
 };
 
@@ -87,10 +94,10 @@ LIST_HEAD(region_list, region);
 /* A pass in small enough parts. */
 #define	REGIONS_PASS	1024
 
-/* What a purge is to take of the regions that it sees. */
+/* What a purge is to take of the regions that it sees: of pages of a kind */
 enum regions_what {
-	REGIONS_OLD,		/* pages that were dirty at the pass before */
-	REGIONS_ANY,		/* dirty pages of any age */
+	REGIONS_OLD,		/* those that were so at the pass before */
+	REGIONS_ANY,		/* those of any age */
 	REGIONS_ALL		/* and those few of huge pages too */
 };
 
@@ -100,21 +107,22 @@ struct regions {
 	/* Under the lock. */
 	struct lock	 lock;
 	struct region_list bucket[REGION_BUCKETS];
-	TAILQ_HEAD(, region) all;
+	TAILQ_HEAD(, region) all[PAGES_KINDS];
 	uint64_t	 mask;		/* buckets that are not empty */
-	uint32_t	 pass;		/* the decay pass that runs or ran */
+	uint32_t	 pass[PAGES_KINDS]; /* the decay pass that runs or
+					   ran */
 	unsigned	 count;		/* of regions */
-	unsigned	 seen;		/* of those, by this pass */
+	unsigned	 seen[PAGES_KINDS]; /* of those, by this pass */
 	unsigned	 nempty;
 	unsigned	 nbroken;
 	/* Written under the lock, read by anyone; in pages. */
 	size_t		 pages;
 	size_t		 used;
 	size_t		 dirty;
+	size_t		 muzzy;
 	size_t		 fresh;		/* taken untouched since last asked;
 					   atomic, blocks from the pool add */
-	uint64_t	 npurge;
-	uint64_t	 purged;	/* bytes */
+	struct purged	 purged[PAGES_KINDS];
 };
 
 void	 regions_init(struct regions *, struct pool *);
@@ -133,15 +141,16 @@ bool	 region_extend(struct region *, unsigned page, size_t osize,
  * to be purged: false when it is not worth it. */
 bool	 region_break(struct region *, void *page, size_t size);
 /* A pass begins: it has seen no region yet. */
-void	 regions_pass(struct regions *);
-/* Let the pass see its regions up to a part (of REGIONS_PASS) of all, as the
- * budget allows, and purge what is asked for of them; how many bytes. */
+void	 regions_pass(struct regions *, enum pages);
+/* Let the pass over the budget's kind of pages see its regions up to a part (of
+ * REGIONS_PASS) of all, as the budget allows, and purge what is asked for of
+ * them; how many bytes. */
 size_t	 regions_purge(struct regions *, enum regions_what, unsigned part,
 	    struct budget *);
-/* Purge pages, each range in a region: how many of the leading ones were done.
- * None is begun after "until". */
+/* Purge pages, each range in a region: how many of the leading ones were
+ * done. */
 unsigned regions_purge_pages(struct regions *, struct region *const *,
-	    const struct os_range *, unsigned n, uint64_t until);
+	    const struct os_range *, unsigned n, struct os_purge *);
 /* A region from the pool, all of it free, of "size" or less, but no less than
  * "need", which is nobody else's yet; into the set, locked, and out of it; and
  * back to the pool. */
@@ -166,6 +175,8 @@ bool	 region_valid(const struct region *);	/* for assertions */
  * beside them, and dirty if the caller has counted them so.  The longest free
  * run, and that it has changed. */
 bool	 region_take(struct region *, unsigned page, unsigned n);
+/* What is muzzy of these is dirty again. */
+void	 region_rewrite(struct region *, unsigned page, unsigned n);
 void	 region_release(struct region *, unsigned page, unsigned n,
 	    uint64_t now);
 unsigned region_find_longest(const struct region *);

@@ -36,7 +36,7 @@ regions_idle(struct regions *rs, bool all)
 	struct region *r;
 
 	lock_take(&rs->lock);
-	TAILQ_FOREACH(r, &rs->all, all)
+	TAILQ_FOREACH(r, &rs->all[PAGES_DIRTY], all[PAGES_DIRTY])
 		if (r->nused == 0 && (all || r->idle))
 			break;
 	if (r != NULL)
@@ -54,7 +54,7 @@ regions_trim(struct regions *rs, bool all)
 	while ((r = regions_idle(rs, all)) != NULL)
 		region_delete(r, 0);
 	lock_take(&rs->lock);
-	TAILQ_FOREACH(r, &rs->all, all)
+	TAILQ_FOREACH(r, &rs->all[PAGES_DIRTY], all[PAGES_DIRTY])
 		r->idle = r->nused == 0;
 	lock_drop(&rs->lock);
 }
@@ -66,7 +66,9 @@ regions_lend(struct regions *rs)
 	unsigned i;
 
 	lock_take(&rs->lock);
-	TAILQ_FOREACH(r, &rs->all, all) {
+	TAILQ_FOREACH(r, &rs->all[PAGES_DIRTY], all[PAGES_DIRTY]) {
+		/* What other hooks purged is dirty to these. */
+		region_rewrite(r, 0, r->npages);
 		for (i = 0; i < REGION_WORDS && r->huge; i++)
 			r->touched[i] |= bits_mask(i, 0, r->npages);
 		if (r->huge && r->nused == 0) {
@@ -86,7 +88,8 @@ regions_reset(struct regions *rs, uint64_t now)
 
 	for (;;) {
 		lock_take(&rs->lock);
-		if ((r = TAILQ_FIRST(&rs->all)) != NULL) {
+		if ((r = TAILQ_FIRST(&rs->all[PAGES_DIRTY])) != NULL) {
+			region_rewrite(r, 0, r->npages);
 			rs->nempty += r->nused != 0;
 			rs->used -= r->nused;
 			rs->dirty += r->nused;
@@ -103,17 +106,18 @@ regions_reset(struct regions *rs, uint64_t now)
 
 unsigned
 regions_purge_pages(struct regions *rs, struct region *const *in,
-    const struct os_range *v, unsigned n, uint64_t until)
+    const struct os_range *v, unsigned n, struct os_purge *how)
 {
 	struct pool *pl = rs->pool;
 	unsigned i;
 
 	if (!pool_is_lent(pl))
-		return (hooks_purge(pl->hooks, v, n, pl->ind, until));
+		return (hooks_purge(pl->hooks, v, n, pl->ind, how));
 	for (i = 0; i < n; i++) {
-		if (until != UINT64_MAX && os_time_ns() >= until)
+		if (how->until != UINT64_MAX && os_time_ns() >= how->until)
 			break;
-		if (!lent_purge_part(pl, in[i]->addr,
+		how->calls++;
+		if (!lent_purge_part(pl, how->lazy, in[i]->addr,
 		    (size_t)in[i]->npages << os_page_shift,
 		    (size_t)((char *)v[i].addr - in[i]->addr), v[i].len))
 			break;

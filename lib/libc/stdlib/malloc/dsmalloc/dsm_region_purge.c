@@ -5,7 +5,7 @@
  */
 
 /*
- * region: what gives dirty pages back to the system.
+ * region: what gives dirty and muzzy pages back to the system.
  */
 #include <string.h>
 
@@ -34,6 +34,7 @@ struct region_hold {
 
 /* What a purge is after, and what it holds. */
 struct region_purge {
+	enum pages	 kind;
 	enum regions_what what;
 	bool		 brief;		/* its time is limited */
 	unsigned	 breaks;	/* huge pages that may be broken up */
@@ -43,10 +44,14 @@ struct region_purge {
 	struct region_hold hold[OS_PURGE_MAX];
 };
 
-/* The free pages of a region that have memory, of any age or old ones; how
+/* What a run that was held for purging is from then on. */
+enum region_left { LEFT_CLEAN, LEFT_DIRTY, LEFT_MUZZY };
+
+/* The pages of a region that are dirty, or muzzy, of any age or old ones; how
  * many. */
 static unsigned
-region_due(const struct region *r, bool everything, uint64_t *due)
+region_due(const struct region *r, enum pages kind, bool everything,
+    uint64_t *due)
 {
 	unsigned i, n = 0;
 
@@ -54,6 +59,10 @@ region_due(const struct region *r, bool everything, uint64_t *due)
 		due[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
 		if (!r->huge)
 			due[i] &= r->touched[i];
+		if (kind == PAGES_MUZZY)
+			due[i] &= r->muzzy[i];
+		else if (r->nmuzzy != 0)
+			due[i] &= ~r->muzzy[i];
 		if (!everything)
 			due[i] &= r->old[i];
 		n += (unsigned)__builtin_popcountll(due[i]);
@@ -132,7 +141,7 @@ region_small(struct region *r)
 	unsigned n;
 
 	r->huge = false;
-	n = region_due(r, true, dirty);
+	n = region_due(r, PAGES_DIRTY, true, dirty);
 	r->set->dirty -= r->ndirty - n;
 	r->ndirty = (uint16_t)n;
 }
@@ -176,7 +185,7 @@ region_hold_due(struct region *r, struct region_purge *rp)
 
 	if (r->pinned)
 		return (true);
-	n = region_due(r, rp->what != REGIONS_OLD, due);
+	n = region_due(r, rp->kind, rp->what != REGIONS_OLD, due);
 	if (r->huge && n < r->npages) {
 		if (!region_yields(n, rp))
 			return (true);
@@ -186,7 +195,7 @@ region_hold_due(struct region *r, struct region_purge *rp)
 			return (true);
 		rp->breaks--;
 		region_broken(r);
-		(void)region_due(r, true, due);
+		(void)region_due(r, PAGES_DIRTY, true, due);
 		broken = &rp->hold[rp->n];
 	}
 	if (r->huge || broken != NULL)
@@ -203,34 +212,53 @@ region_hold_due(struct region *r, struct region_purge *rp)
 	return (true);
 }
 
-/* A pass has seen a region: what of it is dirty now is old from here on. */
+/* All pages of one kind are old, those of the other as they were. */
 static void
-region_seen(struct region *r)
+region_grow_old(struct region *r, enum pages kind)
+{
+	uint64_t old[REGION_WORDS];
+	unsigned i;
+
+	(void)region_due(r, kind, true, old);
+	for (i = 0; i < REGION_WORDS; i++) {
+		if (kind == PAGES_DIRTY)
+			old[i] |= r->old[i] & r->muzzy[i];
+		else
+			old[i] |= r->old[i] & ~r->muzzy[i];
+		r->old[i] = old[i];
+	}
+}
+
+/* A pass has seen a region: what it is over is old there from here on. */
+static void
+region_seen(struct region *r, enum pages kind)
 {
 	struct regions *rs = r->set;
 
-	if (r->ndirty != 0)
-		(void)region_due(r, true, r->old);
-	else
+	if (r->nmuzzy != 0)
+		region_grow_old(r, kind);
+	else if (kind == PAGES_DIRTY && r->ndirty != 0)
+		(void)region_due(r, kind, true, r->old);
+	else if (kind == PAGES_DIRTY)
 		memset(r->old, 0, sizeof(r->old));
-	r->pass = rs->pass;
-	rs->seen++;
-	TAILQ_REMOVE(&rs->all, r, all);
-	TAILQ_INSERT_TAIL(&rs->all, r, all);
+	r->pass[kind] = rs->pass[kind];
+	rs->seen[kind]++;
+	TAILQ_REMOVE(&rs->all[kind], r, all[kind]);
+	TAILQ_INSERT_TAIL(&rs->all[kind], r, all[kind]);
 }
 
 /* It has not seen it after all: it is the next again. */
 static void
-region_unseen(struct region *r)
+region_unseen(struct region *r, enum pages kind)
 {
 	struct regions *rs = r->set;
 
-	if (r->pass != rs->pass)
+	if (r->pass[kind] != rs->pass[kind])
 		return;
-	r->pass = rs->pass - 1;
-	rs->seen--;
-	TAILQ_REMOVE(&rs->all, r, all);
-	TAILQ_INSERT_HEAD(&rs->all, r, all);
+	r->pass[kind] = rs->pass[kind] - 1;
+	rs->seen[kind]--;
+	TAILQ_REMOVE(&rs->all[kind], r, all[kind]);
+	TAILQ_INSERT_HEAD(&rs->all[kind], r, all[kind]);
 }
 
 /* Hold due runs of regions that this pass has not seen; false: it has now
@@ -240,24 +268,25 @@ regions_hold(struct regions *rs, struct region_purge *rp)
 {
 	size_t end = ((size_t)rs->count * rp->part + REGIONS_PASS - 1) /
 	    REGIONS_PASS;
+	enum pages kind = rp->kind;
 	unsigned looks = REGION_LOOKS;
 	struct region *r;
 	bool whole;
 
 	rp->n = 0;
-	while ((r = TAILQ_FIRST(&rs->all)) != NULL && r->pass != rs->pass &&
-	    rs->seen < end) {
+	while ((r = TAILQ_FIRST(&rs->all[kind])) != NULL &&
+	    r->pass[kind] != rs->pass[kind] && rs->seen[kind] < end) {
 		if (looks-- == 0)
 			return (true);
 		if (r->huge && os_thp(false) == OS_THP_NOBODY)
 			region_small(r);
-		if (r->ndirty != 0) {
+		if ((kind == PAGES_DIRTY ? r->ndirty : r->nmuzzy) != 0) {
 			whole = region_hold_due(r, rp);
 			region_set_longest(r, region_find_longest(r));
 			if (!whole)
 				return (true);
 		}
-		region_seen(r);
+		region_seen(r, kind);
 	}
 	return (false);
 }
@@ -265,12 +294,13 @@ regions_hold(struct regions *rs, struct region_purge *rp)
 /* Have the system, or the hooks, take what is held; how many of the runs they
  * took.  A huge page is not broken up for nothing. */
 static unsigned
-regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
+regions_give(struct regions *rs, struct region_purge *rp, struct budget *b,
+    struct os_purge *how)
 {
 	struct region_hold *h;
 	struct region *in[OS_PURGE_MAX];
 	struct os_range v[OS_PURGE_MAX];
-	unsigned i;
+	unsigned done, i;
 
 	for (i = 0; i < rp->n; i++) {
 		h = &rp->hold[i];
@@ -280,30 +310,66 @@ regions_give(struct regions *rs, struct region_purge *rp, uint64_t until)
 		v[i].len = (size_t)h->n << os_page_shift;
 		if (h->first) {
 			h->first = !region_unhuge(h->region, v[i].addr);
-			until = UINT64_MAX;
+			how->until = UINT64_MAX;
 		}
 	}
-	return (regions_purge_pages(rs, in, v, rp->n, until));
+	do
+		done = regions_purge_pages(rs, in, v, rp->n, how);
+	while (budget_retry(b, done, how));
+	return (done);
 }
 
-/* A run was purged, or could not be: it is free again. */
-static size_t
-region_put(const struct region_hold *h, bool purged)
+/* A run was purged, or could not be: it is free again.  Parts of what is huge
+ * after all have their memory still. */
+static void
+region_put(const struct region_hold *h, enum region_left left, uint64_t now)
 {
 	struct region *r = h->region;
 
 	if (h->first)
 		region_stays_huge(r);
-	if (purged)
+	if (left == LEFT_CLEAN)
 		bits_clear(r->touched, h->page, h->page + h->n);
-	else
-		bits_set(r->old, h->page, h->page + h->n);
-	if (!purged || (r->huge && h->n < r->npages)) {
+	if (r->huge && h->n < r->npages)
+		left = LEFT_DIRTY;
+	if (left == LEFT_MUZZY) {
+		bits_set(r->muzzy, h->page, h->page + h->n);
+		r->nmuzzy += h->n;
+		r->set->muzzy += h->n;
+	} else if (left == LEFT_DIRTY) {
 		r->ndirty += h->n;
 		r->set->dirty += h->n;
 	}
-	region_release(r, h->page, h->n, 0);
-	return (purged ? (size_t)h->n << os_page_shift : 0);
+	region_release(r, h->page, h->n, now);
+}
+
+/* The first of the runs that are held are purged; failed: no more of them can
+ * be.  What is not is what it was, and old still, but dirty where it cannot
+ * be.  How many bytes were purged. */
+static size_t
+regions_put(struct regions *rs, const struct region_purge *rp, unsigned done,
+    bool failed, bool lazy, uint64_t now)
+{
+	enum region_left left = lazy ? LEFT_MUZZY : LEFT_CLEAN;
+	const struct region_hold *h;
+	size_t bytes = 0;
+	unsigned i;
+
+	LOCK_ASSERT(&rs->lock);
+	for (i = 0; i < rp->n; i++) {
+		h = &rp->hold[i];
+		if (i < done) {
+			bytes += (size_t)h->n << os_page_shift;
+			region_put(h, left, now);
+			continue;
+		}
+		if (!failed)
+			region_unseen(h->region, rp->kind);
+		bits_set(h->region->old, h->page, h->page + h->n);
+		region_put(h, rp->kind == PAGES_MUZZY && !failed ? LEFT_MUZZY :
+		    LEFT_DIRTY, now);
+	}
+	return (bytes);
 }
 
 /* Purge what is held; false when that cannot be. */
@@ -311,35 +377,38 @@ static bool
 regions_purge_held(struct regions *rs, struct region_purge *rp,
     struct budget *b)
 {
-	unsigned done, i;
+	struct os_purge how = budget_purge(b);
+	struct region *stuck;
+	unsigned done;
 	bool failed;
-	size_t bytes = 0;
+	size_t bytes;
 
-	done = regions_give(rs, rp, budget_until(b));
-	failed = done < rp->n && budget_left(b);
+	done = regions_give(rs, rp, b, &how);
+	failed = done < rp->n && !how.lazy && budget_left(b);
 	lock_take(&rs->lock);
 	/* The next time others are to have their turn. */
-	if (failed && rp->hold[done].region->pass != rs->pass)
-		region_seen(rp->hold[done].region);
-	for (i = 0; i < rp->n; i++) {
-		if (i >= done && !failed)
-			region_unseen(rp->hold[i].region);
-		bytes += region_put(&rp->hold[i], i < done);
+	if (failed) {
+		stuck = rp->hold[done].region;
+		if (stuck->pass[rp->kind] != rs->pass[rp->kind])
+			region_seen(stuck, rp->kind);
 	}
-	rs->npurge++;
-	rs->purged += bytes;
+	/* An empty region goes to the pool as old, but not what is muzzy: it
+	 * is to have its time. */
+	bytes = regions_put(rs, rp, done, failed, how.lazy,
+	    how.lazy || rp->kind == PAGES_MUZZY ? b->now : 0);
+	purged_add(&rs->purged[rp->kind], how.calls, bytes);
 	lock_drop(&rs->lock);
 	b->bytes += bytes;
 	return (!failed);
 }
 
 void
-regions_pass(struct regions *rs)
+regions_pass(struct regions *rs, enum pages kind)
 {
 
 	lock_take(&rs->lock);
-	rs->pass++;
-	rs->seen = 0;
+	rs->pass[kind]++;
+	rs->seen[kind] = 0;
 	lock_drop(&rs->lock);
 }
 
@@ -351,6 +420,7 @@ regions_purge(struct regions *rs, enum regions_what what, unsigned part,
 	struct region_purge rp;
 	size_t bytes = b->bytes;
 
+	rp.kind = b->kind;
 	rp.what = what;
 	rp.brief = b->until != UINT64_MAX;
 	rp.breaks = b->most == SIZE_MAX ? UINT32_MAX :

@@ -25,15 +25,18 @@ set_restart(struct set *s)
 
 	decay_init(&s->decay, s == &set_auto ? conf.dirty_decay_ms :
 	    load_rlx(&set_auto.decay.ms));
+	decay_init(&s->muzzy, s == &set_auto ? conf.muzzy_decay_ms :
+	    load_rlx(&set_auto.muzzy.ms));
 	s->look = conf.dirty_max;
 	s->capping = false;
 	s->peak = s->pause = 0;
-	s->round = 0;
+	s->round = s->muzzy_round = 0;
 	s->cursor = s->stage = 0;
+	s->muzzy_stage = false;
 	memset(&s->grown, 0, sizeof(s->grown));
 	memset(&s->capped, 0, sizeof(s->capped));
-	s->regions.npurge = s->pool.npurge = 0;
-	s->regions.purged = s->pool.purged = 0;
+	memset(s->regions.purged, 0, sizeof(s->regions.purged));
+	memset(s->pool.purged, 0, sizeof(s->pool.purged));
 }
 
 static void
@@ -198,6 +201,7 @@ set_open(struct set *s)
 	 * shut. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	decay_lower(load_rlx(&s->decay.next));
+	decay_lower(load_rlx(&s->muzzy.next));
 }
 
 bool
@@ -237,7 +241,7 @@ set_run(const struct set *s)
 
 	if (m != 0)
 		run = bits_quarter_least(63 - (unsigned)__builtin_clzll(m));
-	for (d = 0; d < 2; d++)
+	for (d = 0; d < EXTENT_STATES; d++)
 		for (i = 0; i < NITEMS(s->pool.mask[d]); i++)
 			if ((m = load_rlx(&s->pool.mask[d][i])) != 0)
 				run = DSM_MAX(run, bits_quarter_least(i *
@@ -255,7 +259,7 @@ set_totals(struct set_totals *t)
 	memset(t, 0, sizeof(*t));
 	SETS(s) {
 		t->mapped += load_rlx(&s->pool.mapped);
-		t->dirty += set_pages(s, &active);
+		t->dirty += set_pages(s, &active) + set_muzzy(s);
 		t->active += active;
 		run = set_run(s);
 		t->run = DSM_MAX(t->run, run);
@@ -269,7 +273,7 @@ set_held(void)
 	const struct set *s;
 
 	SETS(s) {
-		bytes += set_pages(s, &active);
+		bytes += set_pages(s, &active) + set_muzzy(s);
 		bytes += active;
 	}
 	return (bytes);
@@ -300,17 +304,28 @@ set_threads(void)
 }
 
 int64_t
-set_decay_ms_get(unsigned index)
+set_decay_ms_get(unsigned index, enum pages kind)
 {
 	const struct set *s = &set_auto;
 
 	if (index != ARENA_ALL && set_exists(index))
 		s = arena_get(index)->set;
-	return (load_rlx(&s->decay.ms));
+	return (load_rlx(kind == PAGES_DIRTY ? &s->decay.ms : &s->muzzy.ms));
+}
+
+static void
+set_decay_dirty(struct set *s, int64_t ms, uint64_t now)
+{
+
+	/* What goes back at once had better not come by 2 MiB. */
+	if (ms == 0)
+		pool_unmark(&s->pool);
+	decay_set(&s->decay, ms, now);
+	store_rlx(&s->look, conf.dirty_max);
 }
 
 bool
-set_decay_ms_set(unsigned index, int64_t ms)
+set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 {
 	uint64_t now = decay_now();
 	struct set *s;
@@ -320,11 +335,10 @@ set_decay_ms_set(unsigned index, int64_t ms)
 	SETS(s) {
 		if (!set_has(s, index))
 			continue;
-		/* What goes back at once had better not come by 2 MiB. */
-		if (ms == 0)
-			pool_unmark(&s->pool);
-		decay_set(&s->decay, ms, now);
-		store_rlx(&s->look, conf.dirty_max);
+		if (kind == PAGES_DIRTY)
+			set_decay_dirty(s, ms, now);
+		else
+			decay_set(&s->muzzy, ms, now);
 	}
 	set_overdue(now);
 	return (true);
@@ -337,13 +351,24 @@ set_stats_add(const struct set *s, struct stats_arena *st)
 	const struct regions *rs = &s->regions;
 	const struct pool *pl = &s->pool;
 	size_t active, dirty, mapped = load_rlx(&pl->mapped);
+	size_t muzzy = set_muzzy(s);
+	struct purged *p;
+	unsigned k;
 
 	dirty = set_pages(s, &active);
 	st->mapped += mapped - DSM_MIN(active, mapped);
 	st->dirty += dirty;
-	st->retained += mapped - DSM_MIN(active + dirty, mapped);
-	st->npurge += load_rlx(&rs->npurge) + load_rlx(&pl->npurge);
-	st->purged += load_rlx(&rs->purged) + load_rlx(&pl->purged);
+	st->muzzy += muzzy;
+	st->retained += mapped - DSM_MIN(active + dirty + muzzy, mapped);
+	for (k = 0; k < PAGES_KINDS; k++) {
+		p = &st->purged[k];
+		p->npurge += load_rlx(&rs->purged[k].npurge) +
+		    load_rlx(&pl->purged[k].npurge);
+		p->ncalls += load_rlx(&rs->purged[k].ncalls) +
+		    load_rlx(&pl->purged[k].ncalls);
+		p->bytes += load_rlx(&rs->purged[k].bytes) +
+		    load_rlx(&pl->purged[k].bytes);
+	}
 }
 
 bool

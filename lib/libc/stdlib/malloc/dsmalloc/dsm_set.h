@@ -19,12 +19,16 @@
  * thread that finds the one global deadline passed visits all sets that are
  * due, so that a quiet one decays too.  A visit is short (dsm_decay.h), goes
  * on where the one before had to stop, and purges by the batch, the pool's
- * extents first, then runs of regions, then free pages of sparse slabs.  By
+ * extents first, then runs of regions, then free pages of sparse slabs.  With a
+ * time for muzzy pages what is dirty is purged lazily, and by force when that
+ * time is over too, in rounds and visits of their own; free pages of slabs are
+ * neither dirty nor muzzy in any figure, and always go by force.  By
  * amount: dirty memory is capped, and what is beyond the cap is purged by who
  * frees it, however long that takes (set_cap()).  By growth: a set that takes
  * fresh pages while it has more than its use explains sheds free ones
- * (set_grown_slow()).  By limit: near one, what is free goes whatever its age
- * (dsm_relief.h).
+ * (set_grown_slow()).  For both, muzzy pages are gone: the kernel may have them.
+ * By limit: near one, what is free goes by force whatever its age, muzzy pages
+ * first (dsm_relief.h).
  *
  * Locks: one of all sets, for making arenas and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by
@@ -61,11 +65,14 @@ struct set {
 	/* Each with its own lock. */
 	struct regions	 regions;
 	struct pool	 pool;
-	struct decay	 decay;
+	struct decay	 decay;		/* of what is dirty */
+	struct decay	 muzzy;
 	/* By who is on a visit. */
 	uint64_t	 round;		/* that this is one of, by its start */
 	unsigned	 cursor;	/* bins of it that were looked at */
 	unsigned	 stage;		/* what the next visit begins with */
+	uint64_t	 muzzy_round;	/* the same of what is muzzy */
+	bool		 muzzy_stage;
 	/* Atomic. */
 	size_t		 look;		/* dirty bytes to look at the cap at */
 	bool		 capping;	/* the cap was exceeded; less is to
@@ -90,7 +97,7 @@ struct set {
 struct set_totals {
 	size_t		 mapped;
 	size_t		 active;
-	size_t		 dirty;
+	size_t		 dirty;		/* or muzzy */
 	size_t		 run;		/* the longest free run, at least */
 };
 
@@ -128,16 +135,23 @@ void	 set_leave(struct set *);
 bool	 set_has(const struct set *, unsigned index);
 /* What is handed out of a set, to threads' caches too, in bytes. */
 size_t	 set_out(const struct set *);
-/* A set's free pages that have memory, in bytes. */
+/* A set's free pages that have memory, in bytes: dirty ones, and muzzy ones. */
 static inline size_t
 set_dirty(const struct set *s)
 {
 
 	return ((load_rlx(&s->regions.dirty) << os_page_shift) +
-	    load_rlx(&s->pool.dirty));
+	    load_rlx(&s->pool.held[PAGES_DIRTY]));
 }
-/* The same with large blocks in stock; *active: all others of its pages that
- * are taken. */
+static inline size_t
+set_muzzy(const struct set *s)
+{
+
+	return ((load_rlx(&s->regions.muzzy) << os_page_shift) +
+	    load_rlx(&s->pool.held[PAGES_MUZZY]));
+}
+/* The dirty ones and large blocks in stock; *active: all others of its pages
+ * that are taken. */
 size_t	 set_pages(const struct set *, size_t *active);
 
 /* Any thread's slow paths: purge what is overdue, anywhere.  A keeper's: that
@@ -179,8 +193,8 @@ void	 set_totals(struct set_totals *);
  * also for ARENA_DESTROYED.  False: there is no such arena. */
 bool	 set_exists(unsigned index);
 bool	 set_decay(unsigned index, bool everything);
-int64_t	 set_decay_ms_get(unsigned index);
-bool	 set_decay_ms_set(unsigned index, int64_t ms);
+int64_t	 set_decay_ms_get(unsigned index, enum pages);
+bool	 set_decay_ms_set(unsigned index, enum pages, int64_t ms);
 bool	 set_stats_read(unsigned index, struct stats_arena *);
 
 #endif /* !_DSM_SET_H_ */

@@ -88,6 +88,41 @@ set_drain(struct set *s, uint64_t before, uint64_t now)
 		(void)large_drain(&a->large, before, now);
 }
 
+/* What a budget is for from now on: dirty pages, which are muzzy afterwards if
+ * the set has a time for that. */
+static void
+set_ease(const struct set *s, struct budget *b, uint64_t now)
+{
+
+	b->lazy = load_rlx(&s->muzzy.ms) != 0;
+	b->now = now;
+}
+
+/* It may have made some muzzy: these have their time. */
+static void
+set_eased(struct set *s, const struct budget *b)
+{
+
+	if (b->lazy && set_muzzy(s) != 0)
+		decay_arm(&s->muzzy, b->now);
+}
+
+/* Purge what is muzzy by a budget, of any age. */
+static void
+set_shed_muzzy(struct set *s, struct budget *b)
+{
+
+	if (set_muzzy(s) == 0)
+		return;
+	b->kind = PAGES_MUZZY;
+	(void)pool_purge(&s->pool, 0, 0, b);
+	if (budget_left(b)) {
+		regions_pass(&s->regions, PAGES_MUZZY);
+		(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
+	}
+	b->kind = PAGES_DIRTY;
+}
+
 /* Spare slabs too, with what other threads have freed, young to the regions. */
 static void
 set_spare(struct set *s, uint64_t now)
@@ -100,25 +135,34 @@ set_spare(struct set *s, uint64_t now)
 	}
 }
 
-/* Give all back that can be, now. */
+/* Purge all that is dirty, now. */
 static void
-set_purge(struct set *s, uint64_t now)
+set_purge(struct set *s, struct budget *b, uint64_t now)
 {
-	struct budget b = BUDGET_ALL;
 	struct arena *a;
 
 	set_spare(s, now);
 	set_drain(s, DECAY_NEVER, now);
 	SET_ARENAS(s, a)
-		arena_purge_slabs(a, &b, now);
+		arena_purge_slabs(a, b, now);
 	set_fade(s, now);
 	if (pool_is_lent(&s->pool))
 		regions_trim(&s->regions, true);
-	regions_pass(&s->regions);
-	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, &b);
-	(void)pool_purge(&s->pool, DECAY_NEVER, 0, &b);
+	regions_pass(&s->regions, PAGES_DIRTY);
+	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, b);
+	(void)pool_purge(&s->pool, DECAY_NEVER, 0, b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
+}
+
+/* Give all back that can be, now. */
+static void
+set_purge_all(struct set *s, uint64_t now)
+{
+	struct budget b = BUDGET_ALL;
+
+	set_shed_muzzy(s, &b);
+	set_purge(s, &b, now);
 }
 
 /* A round begins with what takes no purging. */
@@ -129,7 +173,7 @@ set_round(struct set *s, uint64_t now)
 	set_spare(s, now);
 	if (pool_is_lent(&s->pool))
 		regions_trim(&s->regions, false);
-	regions_pass(&s->regions);
+	regions_pass(&s->regions, PAGES_DIRTY);
 	s->cursor = 0;
 }
 
@@ -151,20 +195,22 @@ set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
 		}
 }
 
-/* Stocks and the pool: what is as old as the decay time, and a part of what is
+/* The pool: what is as old as the decay time of its kind, and a part of what is
  * half as old and more, the oldest of that. */
 static void
-set_purge_pool(struct set *s, struct budget *b, uint64_t now)
+set_purge_pool(struct set *s, const struct decay *d, struct budget *b,
+    uint64_t now)
 {
-	uint64_t round = decay_round(&s->decay);
+	uint64_t round = decay_round(d);
 	uint64_t old = now - DSM_MIN(now, 2 * round);
-	size_t dirty, owed;
+	size_t held, owed;
 
-	set_drain(s, old + round, now);
-	owed = pool_owed(&s->pool, old, old + round, now -
-	    DSM_MIN(now, load_rlx(&s->decay.visited)));
-	dirty = load_rlx(&s->pool.dirty);
-	(void)pool_purge(&s->pool, old, dirty - DSM_MIN(dirty, owed), b);
+	if (b->kind == PAGES_DIRTY)
+		set_drain(s, old + round, now);
+	owed = pool_owed(&s->pool, b->kind, old, old + round, now -
+	    DSM_MIN(now, load_rlx(&d->visited)));
+	held = load_rlx(&s->pool.held[b->kind]);
+	(void)pool_purge(&s->pool, old, held - DSM_MIN(held, owed), b);
 }
 
 /* A visit: large pieces first; but where the last one had no time left, this
@@ -182,7 +228,7 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 	}
 	for (i = 0; i < 3 && !b->more; i++) {
 		if (s->stage == 0)
-			set_purge_pool(s, b, now);
+			set_purge_pool(s, &s->decay, b, now);
 		else if (s->stage == 1)
 			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
 		else
@@ -193,6 +239,32 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 		pool_trim(&s->pool);
 	if (part == DECAY_PARTS && !b->more)
 		decay_turn(&s->decay, now);
+}
+
+/* A visit to what is muzzy. */
+static void
+set_visit_muzzy(struct set *s, struct budget *b, uint64_t now)
+{
+	unsigned i, part = decay_part(&s->muzzy, now);
+	uint64_t round = load_rlx(&s->muzzy.start);
+
+	b->kind = PAGES_MUZZY;
+	b->now = now;
+	if (s->muzzy_round != round) {
+		s->muzzy_round = round;
+		regions_pass(&s->regions, PAGES_MUZZY);
+	}
+	for (i = 0; i < 2 && !b->more; i++) {
+		if (s->muzzy_stage == 0)
+			set_purge_pool(s, &s->muzzy, b, now);
+		else
+			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
+		s->muzzy_stage = !s->muzzy_stage;
+	}
+	if (!conf.retain)
+		pool_trim(&s->pool);
+	if (part == DECAY_PARTS && !b->more)
+		decay_turn(&s->muzzy, now);
 }
 
 static bool
@@ -214,13 +286,46 @@ set_due(struct set *s, uint64_t now, uint64_t ns)
 {
 	struct budget b = BUDGET_ALL;
 
-	if (load_rlx(&s->decay.ms) == 0)
-		set_purge(s, now);
-	else {
+	if (load_rlx(&s->decay.ms) == 0) {
+		set_ease(s, &b, now);
+		set_purge(s, &b, now);
+	} else {
 		b = decay_budget(&s->decay, now, ns);
+		set_ease(s, &b, now);
 		set_visit(s, &b, now);
 	}
+	set_eased(s, &b);
 	decay_end(&s->decay, set_owes(s), b.more, now);
+}
+
+/* There is some left with a time of 0 where it had another before. */
+static void
+set_due_muzzy(struct set *s, uint64_t now, uint64_t ns)
+{
+	struct budget b = BUDGET_ALL;
+
+	if (load_rlx(&s->muzzy.ms) == 0)
+		set_shed_muzzy(s, &b);
+	else {
+		b = decay_budget(&s->muzzy, now, ns);
+		set_visit_muzzy(s, &b, now);
+	}
+	decay_end(&s->muzzy, set_muzzy(s) != 0, b.more, now);
+}
+
+/* The books of one set that are due; of the others, when. */
+static void
+set_due_books(struct set *s, uint64_t now, uint64_t ns)
+{
+
+	if (decay_begin(&s->decay, now))
+		set_due(s, now, ns);
+	else
+		decay_lower(decay_next(&s->decay));
+	if (decay_begin(&s->muzzy, now))
+		set_due_muzzy(s, now, ns);
+	else
+		decay_lower(decay_next(&s->muzzy));
 }
 
 void
@@ -235,10 +340,7 @@ set_overdue(uint64_t now)
 		/* One that is shut has its deadline when it is opened. */
 		if (!set_enter(s))
 			continue;
-		if (decay_begin(&s->decay, now))
-			set_due(s, now, DECAY_VISIT_NS);
-		else
-			decay_lower(decay_next(&s->decay));
+		set_due_books(s, now, DECAY_VISIT_NS);
 		set_leave(s);
 	}
 }
@@ -252,25 +354,28 @@ set_tick(uint64_t now)
 		set_overdue(now);
 }
 
-/* The set that was due first, if one is by now, and a visit to it begun. */
+static uint64_t
+set_next(const struct set *s)
+{
+	uint64_t dirty = decay_next(&s->decay), muzzy = decay_next(&s->muzzy);
+
+	return (DSM_MIN(dirty, muzzy));
+}
+
+/* The set that was due first, if one is by now, entered. */
 static struct set *
-set_begin_first(uint64_t now)
+set_enter_first(uint64_t now)
 {
 	struct set *first = NULL, *s;
 	uint64_t due = now, next;
 
 	SETS(s)
 		if (load_rlx(&s->shut) == SET_OPEN &&
-		    (next = decay_next(&s->decay)) <= due) {
+		    (next = set_next(s)) <= due) {
 			due = next;
 			first = s;
 		}
-	if (first == NULL || !set_enter(first))
-		return (NULL);
-	if (decay_begin(&first->decay, now))
-		return (first);
-	set_leave(first);
-	return (NULL);
+	return (first != NULL && set_enter(first) ? first : NULL);
 }
 
 /* Before the visit the deadline becomes that of all others, who have others to
@@ -281,14 +386,14 @@ set_keep(uint64_t now, uint64_t ns)
 	struct set *mine, *s;
 
 	decay_scan();
-	mine = set_begin_first(now);
+	mine = set_enter_first(now);
 	SETS(s)
 		if (s != mine && set_enter(s)) {
-			decay_lower(decay_next(&s->decay));
+			decay_lower(set_next(s));
 			set_leave(s);
 		}
 	if (mine != NULL) {
-		set_due(mine, now, ns);
+		set_due_books(mine, now, ns);
 		set_leave(mine);
 	}
 }
@@ -305,11 +410,11 @@ set_shed(struct set *s, struct budget *b)
 	if (!budget_left(b))
 		return;
 	set_drain(s, DECAY_NEVER, load_rlx(&decay_clock));
-	regions_pass(&s->regions);
+	regions_pass(&s->regions, PAGES_DIRTY);
 	(void)regions_purge(&s->regions, REGIONS_OLD, REGIONS_PASS, b);
 	if (!budget_left(b))
 		return;
-	regions_pass(&s->regions);
+	regions_pass(&s->regions, PAGES_DIRTY);
 	(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
 }
 
@@ -318,9 +423,11 @@ set_shed(struct set *s, struct budget *b)
 static struct budget
 set_budget(size_t least, size_t most)
 {
-	struct budget b = { os_time_ns() + DECAY_VISIT_NS, least, most, 0,
-	    false };
+	struct budget b = BUDGET_ALL;
 
+	b.until = os_time_ns() + DECAY_VISIT_NS;
+	b.least = least;
+	b.most = most;
 	return (b);
 }
 
@@ -359,6 +466,11 @@ set_relieve(size_t bytes)
 	b.most = bytes;
 	SETS(s)
 		if (budget_left(&b) && set_enter(s)) {
+			set_shed_muzzy(s, &b);
+			set_leave(s);
+		}
+	SETS(s)
+		if (budget_left(&b) && set_enter(s)) {
 			set_shed_all(s, &b, now);
 			set_leave(s);
 		}
@@ -392,7 +504,9 @@ set_cap(struct set *s)
 	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
 	    load_rlx(&s->decay.ms) >= 0) {
 		b = set_budget(dirty - DSM_MIN(dirty, cap), dirty - low);
+		set_ease(s, &b, load_rlx(&decay_clock));
 		set_shed(s, &b);
+		set_eased(s, &b);
 		dirty -= DSM_MIN(dirty, b.bytes);
 		credit_add(&s->capped, b.bytes, load_rlx(&decay_clock));
 	}
@@ -439,7 +553,9 @@ set_grown_slow(struct set *s)
 	if (active + dirty <= allowed)
 		return;
 	b.most = active + dirty - allowed + SET_MARGIN(peak);
+	set_ease(s, &b, now);
 	set_shed_all(s, &b, now);
+	set_eased(s, &b);
 	if (b.bytes < b.most)
 		store_rlx(&s->pause, SET_PAUSE(peak));
 	credit_add(&s->grown, b.bytes, now);
@@ -480,10 +596,17 @@ set_decay_now(struct set *s, uint64_t now)
 {
 	struct budget b = BUDGET_ALL;
 
-	if (!decay_enter(&s->decay, now))
-		return;
-	set_visit(s, &b, now);
-	decay_end(&s->decay, set_owes(s), false, now);
+	if (decay_enter(&s->decay, now)) {
+		set_ease(s, &b, now);
+		set_visit(s, &b, now);
+		set_eased(s, &b);
+		decay_end(&s->decay, set_owes(s), false, now);
+	}
+	b = (struct budget)BUDGET_ALL;
+	if (decay_enter(&s->muzzy, now)) {
+		set_visit_muzzy(s, &b, now);
+		decay_end(&s->muzzy, set_muzzy(s) != 0, false, now);
+	}
 }
 
 bool
@@ -498,7 +621,7 @@ set_decay(unsigned index, bool everything)
 		if (!set_has(s, index) || !set_enter(s))
 			continue;
 		if (everything)
-			set_purge(s, now);
+			set_purge_all(s, now);
 		else
 			set_decay_now(s, now);
 		if (set_owes(s))
@@ -536,7 +659,7 @@ set_reclaim(const struct arena *a)
 	SETS(s) {
 		if (!set_helps(s, a) || !set_enter(s))
 			continue;
-		set_purge(s, load_rlx(&decay_clock));
+		set_purge_all(s, load_rlx(&decay_clock));
 		pool_trim(&s->pool);
 		set_leave(s);
 	}

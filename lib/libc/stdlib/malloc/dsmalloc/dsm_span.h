@@ -45,10 +45,12 @@ struct extent {
 	struct span	 span;
 	/* Under the lock of the list that the extent is on. */
 	TAILQ_ENTRY(extent) link;	/* pool bucket */
-	TAILQ_ENTRY(extent) lru;	/* a pool's dirty extents by age, or an
+	TAILQ_ENTRY(extent) lru;	/* a pool's, not clean, by age, or an
 					   arena's blocks outside regions */
 	size_t		 dirty;		/* bytes written to, about; 0: clean */
-	uint64_t	 stamp;		/* when it was freed, ms */
+	uint64_t	 stamp;		/* when it was freed, ms, or became
+					   muzzy */
+	bool		 muzzy;		/* what was dirty is, in a free one */
 	uint8_t		 state;		/* of a lent one (dsm_lent.c) */
 };
 

@@ -74,14 +74,24 @@ const struct stats_item stats_items[] = {
 	    "pages in use"),
 	ARENA("pdirty", "dirty", dirty, SIZE, PAGES,
 	    "unused pages not yet given back"),
+	ARENA("pmuzzy", "muzzy", muzzy, SIZE, PAGES,
+	    "unused pages that the system may take"),
 	ARENA("mapped", "mapped", mapped, SIZE, BYTES,
 	    "bytes of address space"),
 	ARENA("retained", "retained", retained, SIZE, BYTES,
 	    "bytes of it kept without memory"),
-	ARENA("dirty_npurge", "purges", npurge, U64, COUNT,
-	    "times that pages were given back"),
-	ARENA("dirty_purged", "purged", purged, U64, PAGES,
-	    "pages given back so far"),
+	ARENA("dirty_npurge", "purges", purged[PAGES_DIRTY].npurge, U64, COUNT,
+	    "times that dirty pages were purged"),
+	ARENA("dirty_nmadvise", NULL, purged[PAGES_DIRTY].ncalls, U64, COUNT,
+	    "calls of advice that took"),
+	ARENA("dirty_purged", "purged", purged[PAGES_DIRTY].bytes, U64, PAGES,
+	    "dirty pages purged so far"),
+	ARENA("muzzy_npurge", NULL, purged[PAGES_MUZZY].npurge, U64, COUNT,
+	    "times that muzzy pages were purged"),
+	ARENA("muzzy_nmadvise", NULL, purged[PAGES_MUZZY].ncalls, U64, COUNT,
+	    "calls of advice that took"),
+	ARENA("muzzy_purged", NULL, purged[PAGES_MUZZY].bytes, U64, PAGES,
+	    "muzzy pages purged so far"),
 	ARENA("small.allocated", "small", small, SIZE, BYTES,
 	    "bytes of small objects in use or cached"),
 	SMALL("nmalloc", nmalloc, "small objects handed out"),
@@ -439,9 +449,10 @@ stats_json_general(const struct print_sink *to)
 		print_to(to, "%s", buf);
 	}
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
-	    "\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
+	    "\"muzzy_decay_ms\":%lld,\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
 	    "\"bin\":[", arena_count(),
-	    (long long)set_decay_ms_get(0), STATS_QUANTUM,
+	    (long long)set_decay_ms_get(0, PAGES_DIRTY),
+	    (long long)set_decay_ms_get(0, PAGES_MUZZY), STATS_QUANTUM,
 	    os_page, SIZE_SMALL_MAX, SIZE_NCLASSES - 1);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		print_to(to, "%s{\"size\":%u,\"nregs\":%u,\"slab_size\":%u}",

@@ -176,9 +176,10 @@ ATF_TC_HEAD(decay_times, tc)
 }
 ATF_TC_BODY(decay_times, tc)
 {
-	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(ARENA_ALL));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 700));
-	ATF_CHECK_EQ(700, set_decay_ms_get(ARENA_ALL));
+	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(ARENA_ALL,
+	    PAGES_DIRTY));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 700));
+	ATF_CHECK_EQ(700, set_decay_ms_get(ARENA_ALL, PAGES_DIRTY));
 	(void)set_bind();
 	ATF_CHECK_EQ(1, set_bind()->ind);
 	ATF_CHECK(!set_decay(2, true));
@@ -240,7 +241,7 @@ ATF_TC_BODY(by_time, tc)
 	uint64_t start;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 300));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 300));
 	make_dirty(a, 4, KIB(100));
 	make_dirty(a, 1, MIB(3));
 	start = now;
@@ -269,7 +270,7 @@ ATF_TC_BODY(evenly, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 32000));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 32000));
 	/* What stays keeps the cap high; each region half of it is freed. */
 	for (i = 0; i < nitems(p); i++)
 		p[i] = take_large(a, MIB(1));
@@ -313,19 +314,20 @@ ATF_TC_BODY(briefly, tc)
 
 	a = set_bind();
 	p = take_large(a, MIB(256));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 0));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 200));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 200));
 	make_dirty(a, 64, MIB(3));
 	ATF_REQUIRE(dirty() >= MIB(150));
 	now += 400;
 	for (visits = 0; visits < 10000 && dirty() != 0; visits++) {
 		ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
-		purged = st.purged;
+		purged = st.purged[PAGES_DIRTY].bytes;
 		set_tick(now);
 		ATF_REQUIRE(set_stats_read(ARENA_ALL, &st));
 		/* At 5 us a MiB, a fourth of what is known anywhere. */
-		ATF_CHECK_MSG(st.purged - purged <= MIB(160), "%ju MiB",
-		    (uintmax_t)(st.purged - purged) >> 20);
+		purged = st.purged[PAGES_DIRTY].bytes - purged;
+		ATF_CHECK_MSG(purged <= MIB(160), "%ju MiB",
+		    (uintmax_t)purged >> 20);
 		if (dirty() != 0)
 			ATF_CHECK_EQ(now + DECAY_SOON, decay_deadline);
 		now += DECAY_SOON;
@@ -351,7 +353,7 @@ ATF_TC_BODY(in_time, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 300));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 300));
 	for (i = 0; i < nitems(size); i++)
 		p[i] = take_large(a, size[i]);
 	make_dirty(a, 1, KIB(300));
@@ -379,13 +381,13 @@ ATF_TC_BODY(at_once, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, 0));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
 	for (i = 0; i < nitems(sizes); i++) {
 		make_dirty(a, 2, sizes[i]);
 		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
 		    dirty() >> 10);
 	}
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, -1));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, -1));
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)
 		set_tick(DECAY_NEVER - 1);

@@ -94,6 +94,7 @@ ATF_TC_HEAD(purge, tc)
 }
 ATF_TC_BODY(purge, tc)
 {
+	struct os_purge how = OS_PURGE_FORCED;
 	struct os_range r[5];
 	struct fake f;
 	unsigned int i, n;
@@ -109,21 +110,29 @@ ATF_TC_BODY(purge, tc)
 	for (n = 0; n <= nitems(r); n++) {
 		memset(p, 1, nitems(r) * os_page);
 		f.purge_left = n;
+		how.calls = 0;
 		ATF_CHECK_EQ(n, hooks_purge(&f.hooks, r, nitems(r), IND,
-		    UINT64_MAX));
+		    &how));
+		ATF_CHECK_EQ(MIN(n + 1, nitems(r)), how.calls);
 		for (i = 0; i < nitems(r); i++)
 			ATF_CHECK_EQ(i >= n, p[i * os_page]);
 	}
 	f.hooks.purge_forced = NULL;
-	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND,
-	    UINT64_MAX));
+	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND, &how));
 	/* None is begun after the time. */
 	f.hooks.purge_forced = fake_purge;
 	f.purge_left = UINT32_MAX;
-	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND,
-	    os_time_ns()));
+	how.until = os_time_ns();
+	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND, &how));
+	how.until = os_time_ns() + UINT64_C(60000000000);
 	ATF_CHECK_EQ(nitems(r), hooks_purge(&f.hooks, r, nitems(r), IND,
-	    os_time_ns() + UINT64_C(60000000000)));
+	    &how));
+	/* Lazily is another hook's. */
+	how.lazy = true;
+	ATF_CHECK_EQ(0, hooks_purge(&f.hooks, r, nitems(r), IND, &how));
+	f.hooks.purge_lazy = fake_purge;
+	ATF_CHECK_EQ(nitems(r), hooks_purge(&f.hooks, r, nitems(r), IND,
+	    &how));
 	ATF_CHECK(!f.wrong);
 }
 

@@ -241,7 +241,7 @@ ATF_TC_BODY(resize, tc)
 		ATF_CHECK_EQ((e->span.region == NULL ? e->span.size : 0) +
 		    other, large.direct);
 		(void)large_drain(&large, 2, 2);
-		ATF_CHECK_EQ(pool.mapped, pool.clean + pool.dirty +
+		ATF_CHECK_EQ(pool.mapped, pool.clean + pool.held[PAGES_DIRTY] +
 		    large.direct + regions.pages * os_page);
 		paint(p, want, i);
 		if (i == 8) {
@@ -282,7 +282,7 @@ ATF_TC_BODY(stays, tc)
 	ATF_CHECK_EQ(MIB(3), large.direct);
 	ATF_CHECK_EQ(a, large_resize(extent(a), MIB(2), 1));
 	ATF_CHECK_EQ(MIB(2), large.direct);
-	ATF_CHECK_EQ(MIB(1), pool.dirty);
+	ATF_CHECK_EQ(MIB(1), pool.held[PAGES_DIRTY]);
 	ATF_CHECK(!fake.wrong);
 }
 

@@ -43,7 +43,7 @@ fill(void)
 		    &dirt)) != NULL);
 	for (i = 0; i < NEXT; i++)
 		pool_free(&pool, p[i], EXTENT, EXTENT, i + 1);
-	ATF_REQUIRE_EQ(NEXT * EXTENT, pool.dirty);
+	ATF_REQUIRE_EQ(NEXT * EXTENT, pool.held[PAGES_DIRTY]);
 }
 
 static struct budget
@@ -73,7 +73,7 @@ ATF_TC_BODY(budget, tc)
 	ATF_CHECK_EQ(EXTENT, pool_purge(&pool, NEXT + 1, SIZE_MAX, &b));
 	ATF_CHECK(b.more);
 	ATF_CHECK_EQ(1, fake.purges);
-	ATF_CHECK_EQ((NEXT - 1) * EXTENT, pool.dirty);
+	ATF_CHECK_EQ((NEXT - 1) * EXTENT, pool.held[PAGES_DIRTY]);
 	/* Its time was over before it came to this. */
 	b = brief(EXTENT + 1);
 	b.until -= BRIEF;
@@ -87,8 +87,8 @@ ATF_TC_BODY(budget, tc)
 	b.most = SIZE_MAX;
 	ATF_CHECK_EQ((NEXT - 4) * EXTENT, pool_purge(&pool, NEXT + 1,
 	    SIZE_MAX, &b));
-	ATF_CHECK(!b.more && pool.dirty == 0 && !fake.wrong);
-	ATF_CHECK_EQ(NEXT * EXTENT, pool.purged);
+	ATF_CHECK(!b.more && pool.held[PAGES_DIRTY] == 0 && !fake.wrong);
+	ATF_CHECK_EQ(NEXT * EXTENT, pool.purged[PAGES_DIRTY].bytes);
 }
 
 ATF_TC(refused);
@@ -109,7 +109,7 @@ ATF_TC_BODY(refused, tc)
 	ATF_CHECK_EQ(0, pool_purge(&pool, NEXT + 1, SIZE_MAX, &b));
 	ATF_CHECK(b.more);
 	/* It is kept, and not tried again. */
-	ATF_CHECK_EQ((NEXT - 1) * EXTENT, pool.dirty);
+	ATF_CHECK_EQ((NEXT - 1) * EXTENT, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(EXTENT, pool.clean);
 }
 
@@ -126,12 +126,12 @@ ATF_TC_BODY(evenly, tc)
 	setup();
 	fill();
 	/* Freed at 1 to 8, visited every 4. */
-	ATF_CHECK_EQ(0, pool_owed(&pool, 0, 1, 4));
-	ATF_CHECK_EQ(4 * EXTENT, pool_owed(&pool, 5, 5, 4));
-	ATF_CHECK_EQ(NEXT * EXTENT, pool_owed(&pool, 9, 9, 4));
+	ATF_CHECK_EQ(0, pool_owed(&pool, PAGES_DIRTY, 0, 1, 4));
+	ATF_CHECK_EQ(4 * EXTENT, pool_owed(&pool, PAGES_DIRTY, 5, 5, 4));
+	ATF_CHECK_EQ(NEXT * EXTENT, pool_owed(&pool, PAGES_DIRTY, 9, 9, 4));
 	/* 4/5, 4/6, 4/7 and 4/8. */
-	ATF_CHECK(pool_owed(&pool, 0, 5, 4) > 5 * EXTENT / 2);
-	ATF_CHECK(pool_owed(&pool, 0, 5, 4) < 8 * EXTENT / 3);
+	ATF_CHECK(pool_owed(&pool, PAGES_DIRTY, 0, 5, 4) > 5 * EXTENT / 2);
+	ATF_CHECK(pool_owed(&pool, PAGES_DIRTY, 0, 5, 4) < 8 * EXTENT / 3);
 }
 
 /* Dirty pages between others that are in use. */
@@ -170,7 +170,7 @@ ATF_TC_BODY(pages, tc)
 
 	setup();
 	scatter(16);
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	b = brief(0);
 	ATF_CHECK_EQ(os_page, regions_purge(&regions, REGIONS_ANY,
 	    REGIONS_PASS, &b));
@@ -199,7 +199,7 @@ ATF_TC_BODY(pinned, tc)
 
 	setup();
 	scatter(16);
-	r = TAILQ_FIRST(&regions.all);
+	r = TAILQ_FIRST(&regions.all[PAGES_DIRTY]);
 	ATF_CHECK(region_break(r, r->addr, os_page));
 	r->pinned = true;
 	ATF_CHECK(!region_break(r, r->addr, os_page));

@@ -51,8 +51,8 @@ static uint64_t
 oldest(void)
 {
 
-	return (TAILQ_EMPTY(&pool.lru) ? UINT64_MAX :
-	    TAILQ_FIRST(&pool.lru)->stamp);
+	return (TAILQ_EMPTY(&pool.lru[PAGES_DIRTY]) ? UINT64_MAX :
+	    TAILQ_FIRST(&pool.lru[PAGES_DIRTY])->stamp);
 }
 
 /* A free extent has its descriptor at both ends, and no other has. */
@@ -90,7 +90,7 @@ ATF_TC_BODY(growth, tc)
 		if (unit < MIB(64))
 			unit *= 2;
 	}
-	ATF_CHECK_EQ(0, pool.clean + pool.dirty);
+	ATF_CHECK_EQ(0, pool.clean + pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(fake.mapped, pool.mapped);
 	/* What is larger than the unit is mapped as it is. */
 	mapped = fake.mapped;
@@ -136,7 +136,7 @@ ATF_TC_BODY(reuse, tc)
 		p[i] = take((i + 1) * 8 * os_page);
 	for (i = 1; i < nitems(p); i += 2)
 		give(p[i], (i + 1) * 8 * os_page, i);
-	ATF_CHECK_EQ((2 + 4 + 6) * 8 * os_page, pool.dirty);
+	ATF_CHECK_EQ((2 + 4 + 6) * 8 * os_page, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(p[3], take(32 * os_page));
 	ATF_CHECK(!zeroed);
 	ATF_CHECK_EQ(p[1], take(11 * os_page));
@@ -173,7 +173,7 @@ ATF_TC_BODY(merges, tc)
 		ATF_CHECK(is_free(p[0], 12 * os_page));
 		/* The rest of the unit is clean, and stays apart. */
 		ATF_CHECK(is_free(p[0] + 12 * os_page, UNIT - 12 * os_page));
-		ATF_CHECK_EQ(12 * os_page, pool.dirty);
+		ATF_CHECK_EQ(12 * os_page, pool.held[PAGES_DIRTY]);
 		/* It is as old as its oldest part. */
 		ATF_CHECK_EQ(98, oldest());
 		ATF_CHECK_EQ(12 * os_page, purge(99, SIZE_MAX));
@@ -211,7 +211,7 @@ ATF_TC_BODY(splits, tc)
 		ATF_REQUIRE(p != NULL);
 		ATF_CHECK_EQ(0, (uintptr_t)p % align);
 		ATF_CHECK_EQ(pool.mapped - 4 * os_page, pool.clean +
-		    pool.dirty);
+		    pool.held[PAGES_DIRTY]);
 		give(p, 3 * os_page, 1);
 		(void)purge(2, SIZE_MAX);
 		ATF_CHECK_EQ(pool.mapped - os_page, pool.clean);
@@ -259,13 +259,13 @@ ATF_TC_BODY(extend, tc)
 	ATF_CHECK(!zeroed);
 	ATF_CHECK(is_free(q + os_page, 3 * os_page));
 	ATF_CHECK(pool_extend(&pool, p, 4 * os_page, 3 * os_page, &dirt));
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(UNIT - 7 * os_page, pool.clean);
 	/* Dirty pages and clean ones behind them. */
 	give(p + 5 * os_page, 2 * os_page, 1);
 	ATF_CHECK(pool_extend(&pool, p, 5 * os_page, 4 * os_page, &dirt));
 	ATF_CHECK_EQ(2 * os_page, dirt);
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	give(p + 7 * os_page, 2 * os_page, 1);
 	(void)purge(UINT64_MAX, 0);
 	pool_forget(&pool, p, 7 * os_page);
@@ -314,13 +314,13 @@ ATF_TC_BODY(purges, tc)
 	/* By amount: 100 pages may stay. */
 	ATF_CHECK_EQ(40 * os_page, purge(0, 100 * os_page));
 	ATF_CHECK_EQ(50, oldest());
-	ATF_CHECK_EQ(100 * os_page, pool.dirty);
+	ATF_CHECK_EQ(100 * os_page, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(100 * os_page, purge(1000, SIZE_MAX));
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(UINT64_MAX, oldest());
 	ATF_CHECK_EQ(NSCATTER, fake.purges);
-	ATF_CHECK_EQ(NSCATTER * os_page, pool.purged);
-	ATF_CHECK_EQ(1 + 1 + 2, pool.npurge);
+	ATF_CHECK_EQ(NSCATTER * os_page, pool.purged[PAGES_DIRTY].bytes);
+	ATF_CHECK_EQ(1 + 1 + 2, pool.purged[PAGES_DIRTY].npurge);
 	for (i = 0; i < NSCATTER; i++)
 		ATF_CHECK_EQ(0, p[i][0]);
 	ATF_CHECK(!fake.wrong);
@@ -342,15 +342,15 @@ ATF_TC_BODY(purge_fails, tc)
 	fake.purge_left = 0;
 	ATF_CHECK_EQ(0, purge(UINT64_MAX, SIZE_MAX));
 	ATF_CHECK_EQ(0, purge(0, 0));
-	ATF_CHECK_EQ(NSCATTER * os_page, pool.dirty);
+	ATF_CHECK_EQ(NSCATTER * os_page, pool.held[PAGES_DIRTY]);
 	scatter(p, NSCATTER);
 	fake.purge_left = 70;
 	ATF_CHECK_EQ(70 * os_page, purge(UINT64_MAX, SIZE_MAX));
-	ATF_CHECK_EQ((NSCATTER - 70) * os_page, pool.dirty);
-	ATF_CHECK_EQ(70 * os_page, pool.purged);
+	ATF_CHECK_EQ((NSCATTER - 70) * os_page, pool.held[PAGES_DIRTY]);
+	ATF_CHECK_EQ(70 * os_page, pool.purged[PAGES_DIRTY].bytes);
 	fake.purge_left = UINT32_MAX;
 	(void)purge(UINT64_MAX, 0);
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK(!fake.wrong);
 }
 
@@ -376,12 +376,12 @@ ATF_TC_BODY(budget, tc)
 	b.until = os_time_ns();
 	ATF_CHECK_EQ(0, pool_purge(&pool, 2, SIZE_MAX, &b));
 	ATF_CHECK(b.more);
-	ATF_CHECK_EQ(size, pool.dirty);
+	ATF_CHECK_EQ(size, pool.held[PAGES_DIRTY]);
 	ATF_CHECK(is_free(p, size));
 	ATF_CHECK_EQ(1, oldest());
 	b.least = BUDGET_BATCH + 1;
 	ATF_CHECK_EQ(2 * BUDGET_BATCH, pool_purge(&pool, 2, SIZE_MAX, &b));
-	ATF_CHECK_EQ(size - 2 * BUDGET_BATCH, pool.dirty);
+	ATF_CHECK_EQ(size - 2 * BUDGET_BATCH, pool.held[PAGES_DIRTY]);
 	ATF_CHECK(is_free(p, size - 2 * BUDGET_BATCH));
 	ATF_CHECK_EQ(1, p[size - 2 * BUDGET_BATCH - 1]);
 	ATF_CHECK_EQ(2 * BUDGET_BATCH, all_bytes(p + size - 2 * BUDGET_BATCH,
@@ -392,7 +392,7 @@ ATF_TC_BODY(budget, tc)
 	b.least = 3 * BUDGET_BATCH;
 	ATF_CHECK_EQ(size - 2 * BUDGET_BATCH, pool_purge(&pool, 2, SIZE_MAX,
 	    &b));
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK(!fake.wrong);
 }
 
@@ -416,17 +416,17 @@ ATF_TC_BODY(evenly, tc)
 	give(p, size, 1000);
 	/* A decay time of 2000, visited every 100. */
 	for (age = 0; age <= 1000; age += 100)
-		ATF_CHECK_EQ(0, pool_owed(&pool, 1000 + age - 2000,
+		ATF_CHECK_EQ(0, pool_owed(&pool, PAGES_DIRTY, 1000 + age - 2000,
 		    1000 + age - 1000, 100));
 	for (; age <= 2000; age += 100) {
-		owed = pool_owed(&pool, 1000 + age - 2000, 1000 + age - 1000,
-		    100);
+		owed = pool_owed(&pool, PAGES_DIRTY, 1000 + age - 2000,
+		    1000 + age - 1000, 100);
 		ATF_CHECK_MSG(owed >= size / 10 - MIB(4) &&
 		    owed <= size / 10 + MIB(4), "at %ju: %zu MiB",
 		    (uintmax_t)age, owed >> 20);
-		(void)purge(0, pool.dirty - owed);
+		(void)purge(0, pool.held[PAGES_DIRTY] - owed);
 	}
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK(!fake.wrong);
 }
 
@@ -456,7 +456,7 @@ ATF_TC_BODY(no_memory, tc)
 	ATF_CHECK_EQ(1, fake.ndalloc);
 	ATF_CHECK_EQ(mapped - 2 * os_page, pool.mapped);
 	ATF_CHECK_EQ(fake.mapped, pool.mapped);
-	ATF_CHECK_EQ(0, pool.dirty);
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
 	ATF_CHECK_EQ(0, map_find(p[1]));
 	memory_again();
 	give(p[0], 2 * os_page, 1);
@@ -504,7 +504,8 @@ ATF_TC_BODY(random, tc)
 		}
 		if (n % 256 == 0)
 			(void)purge(n - MIN(n, 128), SIZE_MAX);
-		ATF_REQUIRE_EQ(pool.mapped, pool.clean + pool.dirty + out);
+		ATF_REQUIRE_EQ(pool.mapped, pool.clean +
+		    pool.held[PAGES_DIRTY] + out);
 		ATF_REQUIRE_EQ(pool.mapped, fake.mapped);
 	}
 	ATF_CHECK(!fake.wrong);
@@ -571,17 +572,17 @@ ATF_TC_BODY(tails, tc)
 		ATF_REQUIRE(take(MIB(2)) != NULL);
 	if (pool.marks.n == 0)
 		atf_tc_skip("huge pages are not for the asking");
-	ATF_REQUIRE_EQ(0, pool.dirty);
+	ATF_REQUIRE_EQ(0, pool.held[PAGES_DIRTY]);
 	p = pool_alloc(&pool, size, POOL_HUGE, &dirt);
 	ATF_REQUIRE(pool_marked(&pool, p));
-	ATF_CHECK_EQ(POOL_HUGE - size, pool.dirty);
+	ATF_CHECK_EQ(POOL_HUGE - size, pool.held[PAGES_DIRTY]);
 	q = take(size);
 	ATF_CHECK_EQ(p + size, q);
 	ATF_CHECK_EQ(POOL_HUGE - size, dirt);
-	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.dirty);
+	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.held[PAGES_DIRTY]);
 	ATF_CHECK(pool_extend(&pool, q, size, POOL_HUGE, &dirt));
 	ATF_CHECK_EQ(2 * (POOL_HUGE - size), dirt);
-	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.dirty);
+	ATF_CHECK_EQ(2 * (POOL_HUGE - size), pool.held[PAGES_DIRTY]);
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -58,7 +58,7 @@ purge(enum regions_what what, size_t most)
 	struct budget b = BUDGET_ALL;
 
 	b.most = most;
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	return (regions_purge(&regions, what, REGIONS_PASS, &b));
 }
 
@@ -71,7 +71,7 @@ all_valid(void)
 
 	dirty = pages = used = 0;
 	nempty = 0;
-	TAILQ_FOREACH(r, &regions.all, all) {
+	TAILQ_FOREACH(r, &regions.all[PAGES_DIRTY], all[PAGES_DIRTY]) {
 		if (!region_valid(r))
 			return (false);
 		dirty += r->ndirty;
@@ -319,8 +319,8 @@ ATF_TC_BODY(ageing, tc)
 		ATF_CHECK_EQ(2 * os_page, purge(REGIONS_OLD, SIZE_MAX));
 		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 		ATF_CHECK_EQ(0, regions.dirty);
-		ATF_CHECK_EQ(3 * os_page, regions.purged);
-		ATF_CHECK_EQ(2, regions.npurge);
+		ATF_CHECK_EQ(3 * os_page, regions.purged[PAGES_DIRTY].bytes);
+		ATF_CHECK_EQ(2, regions.purged[PAGES_DIRTY].npurge);
 		for (i = 0; i < nitems(r); i++) {
 			ATF_REQUIRE(take(&r[i], os_page));
 			ATF_CHECK(r[i].zeroed);
@@ -424,7 +424,7 @@ ATF_TC_BODY(parts, tc)
 	for (i = 0; i < nitems(r); i++)
 		give(&r[i]);
 	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	bytes = 0;
 	for (i = 1; i <= 4; i++) {
 		bytes += regions_purge(&regions, REGIONS_OLD,
@@ -440,7 +440,7 @@ ATF_TC_BODY(parts, tc)
 	for (i = 0; i < nitems(r); i++)
 		give(&r[i]);
 	none.until = os_time_ns();
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ANY, REGIONS_PASS,
 	    &none));
 	ATF_CHECK(none.more);
@@ -473,7 +473,7 @@ ATF_TC_BODY(resumes, tc)
 	for (i = 0; i < nitems(r); i++)
 		give(&r[i]);
 	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	/* The hook that is called first takes all the time there is. */
 	b.until = os_time_ns() + 20000000;
 	fake.slow = 40000000;
@@ -500,9 +500,9 @@ ATF_TC_BODY(skips, tc)
 	size_t first;
 
 	scatter(r);
-	first = TAILQ_FIRST(&regions.all)->ndirty;
+	first = TAILQ_FIRST(&regions.all[PAGES_DIRTY])->ndirty;
 	ATF_REQUIRE(first > OS_PURGE_MAX && first < NRUNS);
-	regions_pass(&regions);
+	regions_pass(&regions, PAGES_DIRTY);
 	fake.purge_left = 0;
 	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ANY, REGIONS_PASS,
 	    &b));
@@ -534,8 +534,9 @@ ATF_TC_BODY(empty, tc)
 		ATF_CHECK(all_valid());
 	}
 	ATF_CHECK_EQ(1, regions.nempty);
-	ATF_CHECK_EQ(7 * REGION_RUN_MAX, regions.pages * os_page + pool.dirty);
-	ATF_CHECK_EQ(1, TAILQ_FIRST(&pool.lru)->stamp);
+	ATF_CHECK_EQ(7 * REGION_RUN_MAX, regions.pages * os_page +
+	    pool.held[PAGES_DIRTY]);
+	ATF_CHECK_EQ(1, TAILQ_FIRST(&pool.lru[PAGES_DIRTY])->stamp);
 	for (i = 0; i < nitems(r); i++)
 		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX));
 	ATF_CHECK(!r[6].zeroed);

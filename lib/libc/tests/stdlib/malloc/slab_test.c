@@ -85,8 +85,8 @@ ATF_TC_BODY(slots, tc)
 		ATF_CHECK_EQ(0, map_find(v[0]));
 		ATF_CHECK_EQ(0, map_find((char *)v[0] + off - 1));
 		ATF_CHECK_EQ(0, regions.used);
-		ATF_CHECK_EQ(off / os_page, regions.dirty + pool.dirty /
-		    os_page);
+		ATF_CHECK_EQ(off / os_page, regions.dirty +
+		    pool.held[PAGES_DIRTY] / os_page);
 		setup();
 	}
 	set_page(12);

@@ -1,0 +1,839 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Muzzy pages: what is purged lazily first, and by force later.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+#include "dsm_region.h"
+#include "dsm_set.h"
+#include "mallctl_test_subr.h"
+#include "unit_test_subr.h"
+
+const char *malloc_conf = "narenas:1";
+
+#define	NEVER	(-1)
+
+/* Sizes of all kinds of large blocks: in regions, and straight from a pool. */
+static const size_t sizes[] = { 40000, 300000, 700000, 1500000, 3000000 };
+#define	NBLOCKS	30
+
+static int
+set_ms(unsigned int ind, const char *what, ssize_t ms)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%s_decay_ms", what);
+	return (arena_set(ind, name, &ms, sizeof(ms)));
+}
+
+static void
+act(unsigned int ind, const char *what)
+{
+
+	ATF_REQUIRE_EQ(0, arena_act(ind, what));
+}
+
+static void
+times(unsigned int ind, ssize_t dirty, ssize_t muzzy)
+{
+
+	ATF_REQUIRE_EQ(0, set_ms(ind, "dirty", dirty));
+	ATF_REQUIRE_EQ(0, set_ms(ind, "muzzy", muzzy));
+}
+
+/* Blocks of all sizes from an arena, all written to, and freed again. */
+static void
+use(unsigned int ind)
+{
+	unsigned int i, old = bind_to(ind);
+	char *v[NBLOCKS];
+
+	for (i = 0; i < NBLOCKS; i++) {
+		ATF_REQUIRE((v[i] = malloc(sizes[i % nitems(sizes)])) != NULL);
+		memset(v[i], 0x55, sizes[i % nitems(sizes)]);
+	}
+	for (i = 0; i < NBLOCKS; i++)
+		free(v[i]);
+	(void)bind_to(old);
+}
+
+/* What any thread's slow paths do, for so long. */
+static void
+tick(unsigned int ms)
+{
+	unsigned int i;
+
+	for (i = 0; i < ms; i += 5) {
+		usleep(5000);
+		set_tick(decay_now());
+	}
+}
+
+#ifdef __linux__
+/* What the system says of this process, in bytes: "Rss", "LazyFree". */
+static size_t
+rollup(const char *what)
+{
+	unsigned long kb = 0;
+	char buf[4096], *p;
+	ssize_t n;
+	int fd;
+
+	ATF_REQUIRE((fd = open("/proc/self/smaps_rollup", O_RDONLY)) != -1);
+	n = read(fd, buf, sizeof(buf) - 1);
+	ATF_REQUIRE(n > 0);
+	(void)close(fd);
+	buf[n] = '\0';
+	ATF_REQUIRE((p = strstr(buf, what)) != NULL);
+	ATF_REQUIRE(sscanf(p + strlen(what) + 1, "%lu", &kb) == 1);
+	return (kb * 1024);
+}
+
+ATF_TC(system);
+ATF_TC_HEAD(system, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What is muzzy is the system's to take, "
+	    "and is gone once it is purged by force");
+}
+ATF_TC_BODY(system, tc)
+{
+	size_t bytes, lazy, rss;
+	unsigned int a;
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	bytes = figure(a, "pmuzzy") * os_page;
+	ATF_CHECK_MSG(bytes >= MIB(20), "%zu bytes", bytes);
+	ATF_CHECK_EQ(0, figure(a, "pdirty"));
+	rss = rollup("Rss:");
+	lazy = rollup("LazyFree:");
+	ATF_CHECK_MSG(rss >= bytes, "Rss %zu", rss);
+	/* The kernel counts by the batch. */
+	ATF_CHECK_MSG(lazy + MIB(1) >= bytes && lazy <= bytes + MIB(1),
+	    "LazyFree %zu of %zu", lazy, bytes);
+	act(a, "purge");
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	ATF_CHECK(rollup("LazyFree:") <= MIB(1));
+	ATF_CHECK(rollup("Rss:") + bytes <= rss + MIB(1));
+
+	/* Written to again it is not the system's. */
+	use(a);
+	ATF_CHECK(rollup("LazyFree:") + MIB(1) >= bytes);
+	times(a, NEVER, NEVER);
+	use(a);
+	ATF_CHECK(figure(a, "pdirty") * os_page >= bytes / 2);
+	bytes = figure(a, "pmuzzy") * os_page;
+	lazy = rollup("LazyFree:");
+	ATF_CHECK_MSG(lazy + MIB(1) >= bytes && lazy <= bytes + MIB(1),
+	    "LazyFree %zu of %zu", lazy, bytes);
+}
+#endif
+
+ATF_TC(figures);
+ATF_TC_HEAD(figures, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Every page is counted as it becomes "
+	    "muzzy, and as it is purged");
+}
+ATF_TC_BODY(figures, tc)
+{
+	uint64_t muzzy;
+	unsigned int a;
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	muzzy = figure(a, "pmuzzy");
+	ATF_CHECK(muzzy != 0 && figure(a, "dirty_purged") >= muzzy);
+	ATF_CHECK(figure(a, "dirty_npurge") != 0);
+	ATF_CHECK(figure(a, "dirty_nmadvise") >= figure(a, "dirty_npurge"));
+	ATF_CHECK_EQ(0, figure(a, "muzzy_npurge"));
+	ATF_CHECK_EQ(0, figure(a, "muzzy_nmadvise"));
+	ATF_CHECK_EQ(0, figure(a, "muzzy_purged"));
+	ATF_CHECK_EQ(figure(a, "mapped"), figure(a, "retained") +
+	    (muzzy + figure(a, "pactive") + figure(a, "pdirty")) * os_page);
+	/* It is none of what is resident. */
+	ATF_CHECK_EQ(get("stats.resident"), get("stats.active") +
+	    get("stats.metadata") + figure(4096, "pdirty") * os_page);
+	/* But of what counts for limits. */
+	ATF_CHECK(get("limit.held") >= get("stats.active") +
+	    get("stats.metadata") + muzzy * os_page);
+	act(a, "purge");
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	ATF_CHECK_EQ(muzzy, figure(a, "muzzy_purged"));
+	ATF_CHECK(figure(a, "muzzy_npurge") != 0);
+	ATF_CHECK(figure(a, "muzzy_nmadvise") >= figure(a, "muzzy_npurge"));
+	/* With nothing muzzy nothing of it is counted. */
+	times(a, 0, 0);
+	use(a);
+	ATF_CHECK_EQ(0, figure(a, "pdirty") + figure(a, "pmuzzy"));
+	ATF_CHECK_EQ(muzzy, figure(a, "muzzy_purged"));
+}
+
+/* What an arena has left of its pages in which state. */
+#define	GONE	0u
+#define	DIRTY	1u
+#define	MUZZY	2u
+
+ATF_TC(combinations);
+ATF_TC_HEAD(combinations, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Times of 0, of some, and of no end, in "
+	    "all combinations");
+}
+ATF_TC_BODY(combinations, tc)
+{
+	static const struct {
+		ssize_t		dirty, muzzy;
+		unsigned int	at_once, later;
+	} c[] = {
+		{ 0, 0, GONE, GONE },
+		{ 0, 200, MUZZY, GONE },
+		{ 0, NEVER, MUZZY, MUZZY },
+		{ 200, 0, DIRTY, GONE },
+		{ 200, 200, DIRTY, GONE },
+		{ 200, NEVER, DIRTY, MUZZY },
+		{ NEVER, 0, DIRTY, DIRTY },
+		{ NEVER, 200, DIRTY, DIRTY },
+		{ NEVER, NEVER, DIRTY, DIRTY },
+	};
+	unsigned int a, i, is;
+
+	for (i = 0; i < nitems(c); i++) {
+		a = create(NULL);
+		times(a, c[i].dirty, c[i].muzzy);
+		use(a);
+		is = (figure(a, "pdirty") != 0 ? DIRTY : 0) |
+		    (figure(a, "pmuzzy") != 0 ? MUZZY : 0);
+		ATF_CHECK_EQ_MSG(c[i].at_once, is, "%u: at once %u", i, is);
+		tick(800);
+		is = (figure(a, "pdirty") != 0 ? DIRTY : 0) |
+		    (figure(a, "pmuzzy") != 0 ? MUZZY : 0);
+		ATF_CHECK_EQ_MSG(c[i].later, is, "%u: later %u", i, is);
+		act(a, "destroy");
+	}
+}
+
+static uint64_t
+milliseconds(void)
+{
+	struct timespec t;
+
+	ATF_REQUIRE(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return ((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
+}
+
+ATF_TC(in_time);
+ATF_TC_HEAD(in_time, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What is muzzy goes in the second half of "
+	    "its time, evenly, and the first half is its own");
+}
+ATF_TC_BODY(in_time, tc)
+{
+	uint64_t half = 0, left, muzzy, start, t;
+	unsigned int a;
+
+	a = create(NULL);
+	times(a, 0, 2000);
+	start = milliseconds();
+	use(a);
+	muzzy = figure(a, "pmuzzy");
+	while ((left = figure(a, "pmuzzy")) != 0) {
+		t = milliseconds() - start;
+		ATF_REQUIRE_MSG(t < 3000, "%ju of %ju pages are left",
+		    (uintmax_t)left, (uintmax_t)muzzy);
+		if (t < 950)
+			ATF_REQUIRE_EQ_MSG(muzzy, left, "early, at %ju ms",
+			    (uintmax_t)t);
+		if (half == 0 && left <= muzzy / 2)
+			half = t;
+		tick(10);
+	}
+	ATF_CHECK_MSG(half >= 1050 && half <= 2200, "half at %ju ms",
+	    (uintmax_t)half);
+	/* A spare slab may have been closed meanwhile. */
+	t = figure(a, "muzzy_purged");
+	ATF_CHECK_MSG(t >= muzzy && t < muzzy + 64, "%ju of %ju pages",
+	    (uintmax_t)t, (uintmax_t)muzzy);
+}
+
+ATF_TC(changes);
+ATF_TC_HEAD(changes, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A new time is for what is muzzy already, "
+	    "arenas to come have the default, and bad times are refused");
+}
+ATF_TC_BODY(changes, tc)
+{
+	ssize_t ms = 700, was;
+	unsigned int a, b;
+	size_t len = sizeof(was);
+
+	ATF_REQUIRE_EQ(0, mallctl("opt.muzzy_decay_ms", &was, &len, NULL, 0));
+	ATF_CHECK_EQ(0, was);
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	ATF_CHECK(figure(a, "pmuzzy") != 0);
+	times(a, 0, 0);
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	times(a, 0, NEVER);
+	use(a);
+	times(a, 0, 100);
+	tick(400);
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+
+	ATF_REQUIRE_EQ(0, mallctl("arenas.muzzy_decay_ms", &was, &len, &ms,
+	    sizeof(ms)));
+	ATF_CHECK_EQ(0, was);
+	b = create(NULL);
+	ATF_REQUIRE_EQ(0, mallctl("arenas.muzzy_decay_ms", &was, &len, NULL,
+	    0));
+	ATF_CHECK_EQ(700, was);
+	ATF_CHECK_EQ(700, set_decay_ms_get(b, PAGES_MUZZY));
+	ATF_CHECK_EQ(100, set_decay_ms_get(a, PAGES_MUZZY));
+	ATF_CHECK_EQ(EFAULT, set_ms(b, "muzzy", -2));
+	ATF_CHECK_EQ(EFAULT, set_ms(b, "muzzy",
+	    (ssize_t)INT64_C(18446744072001)));
+	ATF_CHECK_EQ(0, set_ms(b, "muzzy", (ssize_t)INT64_C(18446744072000)));
+	ATF_CHECK(set_ms(999, "muzzy", 1) != 0);
+}
+
+ATF_TC(zeroes);
+ATF_TC_HEAD(zeroes, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "calloc() clears what comes from muzzy "
+	    "pages, of every size");
+}
+ATF_TC_BODY(zeroes, tc)
+{
+	static const size_t all[] = { 8, 100, 1000, 9000, 32000, 40000, 300000,
+	    1000000, 1500000, 5000000 };
+	unsigned int a, i, old, round;
+	char *p;
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	for (round = 0; round < 3; round++) {
+		use(a);
+		ATF_REQUIRE(figure(a, "pmuzzy") != 0);
+		old = bind_to(a);
+		for (i = 0; i < nitems(all); i++) {
+			p = calloc(1, all[i]);
+			ATF_REQUIRE(p != NULL);
+			ATF_CHECK_EQ_MSG(all[i], all_bytes(p, all[i], 0),
+			    "%zu bytes", all[i]);
+			memset(p, 0x55, all[i]);
+			free(p);
+		}
+		(void)bind_to(old);
+	}
+}
+
+ATF_TC(ends);
+ATF_TC_HEAD(ends, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Arenas with muzzy pages are reset and "
+	    "destroyed as others are");
+}
+ATF_TC_BODY(ends, tc)
+{
+	unsigned int a, b;
+	uint64_t mapped;
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	act(a, "reset");
+	ATF_CHECK_EQ(0, figure(a, "pactive"));
+	use(a);
+	ATF_CHECK(figure(a, "pmuzzy") != 0);
+	ATF_CHECK_EQ(0, figure(a, "pdirty"));
+	mapped = figure(a, "mapped");
+	ATF_CHECK(get("stats.mapped") >= mapped);
+	mapped = get("stats.mapped") - mapped;
+	act(a, "destroy");
+	ATF_CHECK_EQ(mapped, get("stats.mapped"));
+	b = create(NULL);
+	ATF_CHECK_EQ(a, b);
+	ATF_CHECK_EQ(0, figure(b, "pmuzzy") + figure(b, "dirty_purged") +
+	    figure(b, "muzzy_purged"));
+}
+
+ATF_TC(limit);
+ATF_TC_HEAD(limit, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Near a limit muzzy pages go, before dirty "
+	    "ones do");
+}
+ATF_TC_BODY(limit, tc)
+{
+	unsigned int a, b, i;
+	size_t soft;
+	char *v[40];
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	b = create(NULL);
+	times(b, NEVER, 0);
+	use(b);
+	ATF_REQUIRE(figure(a, "pmuzzy") * os_page >= MIB(20));
+	ATF_REQUIRE(figure(b, "pdirty") * os_page >= MIB(20));
+	soft = get("limit.held") + MIB(16);
+	set("limit.soft", soft);
+	for (i = 0; i < nitems(v); i++) {
+		ATF_REQUIRE((v[i] = malloc(MIB(1) / 2)) != NULL);
+		memset(v[i], 1, MIB(1) / 2);
+	}
+	ATF_CHECK_MSG(figure(a, "muzzy_purged") * os_page >= MIB(4),
+	    "%ju pages", (uintmax_t)figure(a, "muzzy_purged"));
+	ATF_CHECK_EQ(0, figure(b, "dirty_purged"));
+	ATF_CHECK(get("limit.held") <= soft);
+	for (i = 0; i < nitems(v); i++)
+		free(v[i]);
+}
+
+/*
+ * Hooks that count.
+ */
+enum { LAZY, FORCED, DECOMMIT, NCOUNTS };
+static unsigned int	counts[NCOUNTS];
+static bool		refuses[NCOUNTS];
+static extent_hooks_t	*base;
+
+#define	COUNTING(name, which, member)					\
+static bool								\
+name(extent_hooks_t *h, void *p, size_t size, size_t off, size_t len,	\
+    unsigned ind)							\
+{									\
+									\
+	(void)h;							\
+	counts[which]++;						\
+	return (refuses[which] ||					\
+	    base->member(base, p, size, off, len, ind));		\
+}
+
+COUNTING(count_lazy, LAZY, purge_lazy)
+COUNTING(count_forced, FORCED, purge_forced)
+COUNTING(count_decommit, DECOMMIT, decommit)
+
+static bool
+keep(extent_hooks_t *h, void *p, size_t size, bool committed, unsigned ind)
+{
+
+	(void)h;
+	(void)p;
+	(void)size;
+	(void)committed;
+	(void)ind;
+	return (true);
+}
+
+ATF_TC(hooks);
+ATF_TC_HEAD(hooks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Hooks are asked to purge lazily, and to "
+	    "retire what was purged so; where they cannot that is at once");
+}
+ATF_TC_BODY(hooks, tc)
+{
+	static extent_hooks_t h;
+	size_t len = sizeof(base);
+	uint64_t muzzy;
+	unsigned int a;
+
+	ATF_REQUIRE_EQ(0, mallctl("arena.0.extent_hooks", (void *)&base, &len,
+	    NULL, 0));
+	h = *base;
+	h.dalloc = keep;
+	h.purge_lazy = count_lazy;
+	h.purge_forced = count_forced;
+	h.decommit = count_decommit;
+	refuses[DECOMMIT] = true;
+	a = create(&h);
+	times(a, 0, NEVER);
+	use(a);
+	muzzy = figure(a, "pmuzzy");
+	ATF_CHECK(muzzy * os_page >= MIB(10));
+	ATF_CHECK(counts[LAZY] != 0);
+	ATF_CHECK_EQ(0, counts[FORCED] + counts[DECOMMIT]);
+	ATF_CHECK_EQ(counts[LAZY], figure(a, "dirty_nmadvise"));
+	act(a, "purge");
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	ATF_CHECK_EQ(muzzy, figure(a, "muzzy_purged"));
+	ATF_CHECK(counts[FORCED] != 0 && counts[DECOMMIT] != 0);
+
+	/* Muzzy for a time, then by force. */
+	memset(counts, 0, sizeof(counts));
+	times(a, 0, 1000);
+	use(a);
+	muzzy = figure(a, "pmuzzy");
+	ATF_CHECK(muzzy != 0 && counts[LAZY] != 0);
+	tick(300);
+	ATF_CHECK_EQ(muzzy, figure(a, "pmuzzy"));
+	ATF_CHECK_EQ(0, counts[FORCED]);
+	tick(1000);
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	ATF_CHECK(counts[FORCED] != 0);
+
+	memset(counts, 0, sizeof(counts));
+	refuses[LAZY] = true;
+	times(a, 0, NEVER);
+	use(a);
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy") + figure(a, "pdirty"));
+	ATF_CHECK(counts[LAZY] != 0 && counts[FORCED] != 0);
+	h.purge_lazy = NULL;
+	use(a);
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy") + figure(a, "pdirty"));
+}
+
+ATF_TC(late_hooks);
+ATF_TC_HEAD(late_hooks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What is muzzy as an arena gets hooks is "
+	    "dirty to these");
+}
+ATF_TC_BODY(late_hooks, tc)
+{
+	static extent_hooks_t h;
+	extent_hooks_t *new = &h;
+	size_t len = sizeof(base);
+	uint64_t muzzy;
+	unsigned int a;
+	char name[64];
+
+	a = create(NULL);
+	times(a, 0, NEVER);
+	use(a);
+	muzzy = figure(a, "pmuzzy");
+	ATF_CHECK(muzzy != 0);
+	ATF_REQUIRE_EQ(0, set_ms(a, "dirty", NEVER));
+	(void)snprintf(name, sizeof(name), "arena.%u.extent_hooks", a);
+	ATF_REQUIRE_EQ(0, mallctl(name, (void *)&base, &len, NULL, 0));
+	h = *base;
+	h.dalloc = keep;
+	h.decommit = NULL;
+	h.purge_forced = count_forced;
+	ATF_REQUIRE_EQ(0, mallctl(name, NULL, NULL, &new, sizeof(new)));
+	ATF_CHECK_EQ(0, figure(a, "pmuzzy"));
+	ATF_CHECK_EQ(muzzy, figure(a, "pdirty"));
+	act(a, "purge");
+	ATF_CHECK_EQ(0, figure(a, "pdirty"));
+	ATF_CHECK(counts[FORCED] != 0);
+	act(a, "destroy");
+}
+
+/*
+ * Of the parts.
+ */
+static struct fake	fake;
+static struct pool	pool;
+static struct regions	regions;
+
+static void
+setup(void)
+{
+
+	fake_init(&fake);
+	fake.hooks.purge_lazy = fake_purge;
+	fresh_regions(&regions, &pool, &fake.hooks, IND);
+}
+
+static size_t
+purge_pool(enum pages kind, bool lazy, uint64_t now)
+{
+	struct budget b = BUDGET_ALL;
+
+	b.kind = kind;
+	b.lazy = lazy;
+	b.now = now;
+	return (pool_purge(&pool, UINT64_MAX, 0, &b));
+}
+
+static size_t
+purge_regions(enum pages kind, enum regions_what what, bool lazy)
+{
+	struct budget b = BUDGET_ALL;
+
+	b.kind = kind;
+	b.lazy = lazy;
+	b.now = 7;
+	regions_pass(&regions, kind);
+	return (regions_purge(&regions, what, REGIONS_PASS, &b));
+}
+
+ATF_TC(extents);
+ATF_TC_HEAD(extents, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Dirty extents are used before muzzy ones, "
+	    "and these before clean ones; each joins its like");
+}
+ATF_TC_BODY(extents, tc)
+{
+	size_t dirt, size = 4 * os_page;
+	char *p[3];
+	unsigned int i;
+
+	setup();
+	for (i = 0; i < nitems(p); i++)
+		ATF_REQUIRE((p[i] = pool_alloc(&pool, size, os_page,
+		    &dirt)) != NULL);
+	ATF_REQUIRE(p[1] == p[0] + size && p[2] == p[1] + size);
+	pool_free(&pool, p[1], size, size, 1);
+	ATF_CHECK_EQ(size, purge_pool(PAGES_DIRTY, true, 5));
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY]);
+	ATF_CHECK_EQ(size, pool.held[PAGES_MUZZY]);
+	ATF_CHECK_EQ(5, TAILQ_FIRST(&pool.lru[PAGES_MUZZY])->stamp);
+	ATF_CHECK_EQ(pool.mapped, pool.clean + 3 * size);
+	/* A dirty neighbour stays by itself. */
+	pool_free(&pool, p[2], size, size, 2);
+	ATF_CHECK_EQ(size, pool.held[PAGES_DIRTY]);
+	ATF_CHECK(pool_alloc(&pool, size, os_page, &dirt) == p[2]);
+	ATF_CHECK(pool_alloc(&pool, size, os_page, &dirt) == p[1]);
+	ATF_CHECK_EQ(size, dirt);
+	ATF_CHECK_EQ(0, pool.held[PAGES_MUZZY]);
+	/* Muzzy ones join: here three of them, freed one by one. */
+	for (i = 0; i < nitems(p); i++) {
+		pool_free(&pool, p[i], size, size, i);
+		(void)purge_pool(PAGES_DIRTY, true, 10 + i);
+	}
+	ATF_CHECK_EQ(3 * size, pool.held[PAGES_MUZZY]);
+	ATF_CHECK_EQ(3 * size,
+	    TAILQ_FIRST(&pool.lru[PAGES_MUZZY])->span.size);
+	ATF_CHECK_EQ(10, TAILQ_FIRST(&pool.lru[PAGES_MUZZY])->stamp);
+	/* What cannot be purged is dirty again, and was muzzy in vain. */
+	fake.purge_left = 0;
+	ATF_CHECK_EQ(0, purge_pool(PAGES_MUZZY, false, 0));
+	ATF_CHECK_EQ(0, pool.held[PAGES_MUZZY]);
+	ATF_CHECK_EQ(3 * size, pool.held[PAGES_DIRTY]);
+	ATF_CHECK_EQ(0, purge_pool(PAGES_DIRTY, true, 0));
+	ATF_CHECK_EQ(3 * size, pool.held[PAGES_DIRTY]);
+	/* Lazily only is not possible: by force. */
+	fake.purge_left = UINT32_MAX;
+	fake.hooks.purge_lazy = NULL;
+	ATF_CHECK_EQ(3 * size, purge_pool(PAGES_DIRTY, true, 0));
+	ATF_CHECK_EQ(0, pool.held[PAGES_DIRTY] + pool.held[PAGES_MUZZY]);
+	ATF_CHECK_EQ(pool.mapped, pool.clean);
+	ATF_CHECK(!fake.wrong);
+}
+
+struct run {
+	struct region	*r;
+	char		*p;
+	size_t		 size;
+	uint16_t	 page;
+	bool		 zeroed;
+};
+
+static void
+take(struct run *run, size_t size)
+{
+
+	run->size = size;
+	run->p = region_alloc(&regions, size, &run->r, &run->page,
+	    &run->zeroed);
+	ATF_REQUIRE(run->p != NULL);
+}
+
+static void
+give(struct run *run)
+{
+
+	region_free(run->r, run->page, run->size, 1);
+	run->p = NULL;
+}
+
+ATF_TC(runs);
+ATF_TC_HEAD(runs, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Dirty runs of a region are used before "
+	    "muzzy ones, and these before untouched ones; each kind grows old by "
+	    "its own passes");
+}
+ATF_TC_BODY(runs, tc)
+{
+	struct run a[8], b;
+	char *p[nitems(a)];
+	unsigned int i;
+
+	setup();
+	for (i = 0; i < nitems(a); i++) {
+		take(&a[i], 2 * os_page);
+		p[i] = a[i].p;
+	}
+	for (i = 1; i < 4; i++)
+		give(&a[i]);
+	give(&a[6]);
+	/* Old at the second pass only. */
+	ATF_CHECK_EQ(0, purge_regions(PAGES_DIRTY, REGIONS_OLD, true));
+	ATF_CHECK_EQ(8 * os_page, purge_regions(PAGES_DIRTY, REGIONS_OLD,
+	    true));
+	ATF_CHECK_EQ(0, regions.dirty);
+	ATF_CHECK_EQ(8, regions.muzzy);
+	ATF_CHECK(region_valid(a[0].r));
+	give(&a[5]);
+	/* Dirty before muzzy, though that is lower. */
+	take(&b, 2 * os_page);
+	ATF_CHECK(b.p == p[5] && !b.zeroed);
+	take(&b, 2 * os_page);
+	ATF_CHECK(b.p == p[1] && !b.zeroed);
+	ATF_CHECK_EQ(6, regions.muzzy);
+	/* Passes over one kind do not age the other. */
+	ATF_CHECK_EQ(0, purge_regions(PAGES_MUZZY, REGIONS_OLD, false));
+	give(&a[7]);
+	ATF_CHECK_EQ(0, purge_regions(PAGES_DIRTY, REGIONS_OLD, true));
+	ATF_CHECK_EQ(2, regions.dirty);
+	ATF_CHECK_EQ(6 * os_page, purge_regions(PAGES_MUZZY, REGIONS_OLD,
+	    false));
+	ATF_CHECK_EQ(0, regions.muzzy);
+	ATF_CHECK_EQ(2 * os_page, purge_regions(PAGES_DIRTY, REGIONS_OLD,
+	    false));
+	take(&b, 2 * os_page);
+	ATF_CHECK(b.p == p[2] && b.zeroed);
+	ATF_CHECK(region_valid(a[0].r) && !fake.wrong);
+}
+
+ATF_TC(random_runs);
+ATF_TC_HEAD(random_runs, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Whatever is done to regions with muzzy "
+	    "pages, runs say truly whether they are zeroed, and the books are "
+	    "right");
+}
+ATF_TC_BODY(random_runs, tc)
+{
+	static struct run b[128];
+	size_t dirty, muzzy;
+	unsigned int i, n, seed = 1;
+	struct region *r;
+	char *last;
+
+	setup();
+	for (n = 0; n < 20000; n++) {
+		seed = seed * 1103515245 + 12345;
+		i = seed >> 16 & 127;
+		if (b[i].p != NULL) {
+			last = b[i].p + b[i].size - os_page;
+			ATF_REQUIRE(b[i].p[0] == (char)(i + 1) &&
+			    *last == (char)(i + 1));
+			give(&b[i]);
+		} else {
+			take(&b[i], ((seed >> 23 & 31) + 1) * os_page);
+			last = b[i].p + b[i].size - os_page;
+			ATF_REQUIRE(!b[i].zeroed ||
+			    (b[i].p[0] == 0 && *last == 0));
+			b[i].p[0] = *last = (char)(i + 1);
+		}
+		fake.purge_left = n % 1000 < 900 ? UINT32_MAX : seed % 3;
+		if (n % 32 == 0)
+			(void)purge_regions(PAGES_DIRTY, REGIONS_OLD,
+			    n % 96 != 0);
+		if (n % 32 == 16)
+			(void)purge_regions(PAGES_MUZZY, n % 512 == 16 ?
+			    REGIONS_ANY : REGIONS_OLD, false);
+		dirty = muzzy = 0;
+		TAILQ_FOREACH(r, &regions.all[PAGES_MUZZY], all[PAGES_MUZZY]) {
+			ATF_REQUIRE(region_valid(r));
+			dirty += r->ndirty;
+			muzzy += r->nmuzzy;
+		}
+		ATF_REQUIRE_EQ(dirty, regions.dirty);
+		ATF_REQUIRE_EQ(muzzy, regions.muzzy);
+	}
+	ATF_CHECK(regions.purged[PAGES_MUZZY].bytes > 1000 * os_page);
+	ATF_CHECK(!fake.wrong);
+}
+
+#ifdef __linux__
+ATF_TC(huge);
+ATF_TC_HEAD(huge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A huge page is muzzy as a whole, and "
+	    "dirty as a whole when some of it is used");
+}
+ATF_TC_BODY(huge, tc)
+{
+	struct run a, b;
+
+	fresh_regions(&regions, &pool, &hooks_default, 0);
+	do
+		take(&a, REGION_RUN_MAX);
+	while (!a.r->huge && pool.mapped < MIB(64));
+	if (!a.r->huge)
+		atf_tc_skip("huge pages are not for the asking");
+	memset(a.p, 1, a.size);
+	take(&b, REGION_RUN_MAX);
+	ATF_REQUIRE(b.r == a.r);
+	memset(b.p, 1, b.size);
+	give(&a);
+	give(&b);
+	ATF_REQUIRE(a.r->nused == 0 && a.r->ndirty == REGION_PAGES);
+	ATF_CHECK(purge_regions(PAGES_DIRTY, REGIONS_ALL, true) >=
+	    REGION_BYTES);
+	ATF_CHECK(a.r->huge && region_valid(a.r));
+	ATF_CHECK_EQ(REGION_PAGES, a.r->nmuzzy);
+	ATF_CHECK_EQ(0, a.r->ndirty);
+	/* Both halves are not needed: the other one has memory, too. */
+	take(&b, REGION_RUN_MAX);
+	ATF_REQUIRE(b.r == a.r);
+	ATF_CHECK(!b.zeroed && region_valid(a.r));
+	ATF_CHECK_EQ(0, a.r->nmuzzy);
+	ATF_CHECK_EQ(REGION_PAGES / 2, a.r->ndirty);
+	give(&b);
+	ATF_CHECK(purge_regions(PAGES_DIRTY, REGIONS_ALL, true) >=
+	    REGION_BYTES);
+	ATF_CHECK_EQ(REGION_PAGES, a.r->nmuzzy);
+	ATF_CHECK(purge_regions(PAGES_MUZZY, REGIONS_ANY, false) >=
+	    REGION_BYTES);
+	ATF_CHECK_EQ(0, a.r->nmuzzy + a.r->ndirty);
+	take(&b, REGION_RUN_MAX);
+	ATF_CHECK(b.r == a.r && b.zeroed && all_bytes(b.p, b.size, 0) ==
+	    b.size);
+}
+#endif
+
+ATF_TP_ADD_TCS(tp)
+{
+
+#ifdef __linux__
+	ATF_TP_ADD_TC(tp, system);
+#endif
+	ATF_TP_ADD_TC(tp, figures);
+	ATF_TP_ADD_TC(tp, combinations);
+	ATF_TP_ADD_TC(tp, in_time);
+	ATF_TP_ADD_TC(tp, changes);
+	ATF_TP_ADD_TC(tp, zeroes);
+	ATF_TP_ADD_TC(tp, ends);
+	ATF_TP_ADD_TC(tp, limit);
+	ATF_TP_ADD_TC(tp, hooks);
+	ATF_TP_ADD_TC(tp, late_hooks);
+	ATF_TP_ADD_TC(tp, extents);
+	ATF_TP_ADD_TC(tp, runs);
+	ATF_TP_ADD_TC(tp, random_runs);
+#ifdef __linux__
+	ATF_TP_ADD_TC(tp, huge);
+#endif
+
+	return (atf_no_error());
+}
