@@ -58,8 +58,8 @@ const struct conf_option conf_options[] = {
 	    "say which options come from where"),
 	OPTION("dirty_decay_ms", dirty_decay_ms, SSIZE, -1, CONF_DECAY_MAX,
 	    10000, "milliseconds until unused memory goes back to the system"),
-	OPTION("dirty_max", dirty_max, SIZE, 0, INT64_C(1) << 46, 64 << 20,
-	    "unused bytes that may always wait until they decay"),
+	OPTION("dirty_max", dirty_max, SHARE, 0, INT64_C(1) << 46, 64 << 20,
+	    "unused memory that may always wait until it decays"),
 	OPTION("limit", limit, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
 	    "memory near which unused memory goes back at once"),
 	OPTION("limit_hard", limit_hard, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
@@ -141,6 +141,7 @@ conf_reset(struct conf *c)
 			*(unsigned *)(void *)field = (unsigned)o->def;
 			break;
 		case CONF_SSIZE:
+		case CONF_SHARE:
 			*(int64_t *)(void *)field = o->def;
 			break;
 		case CONF_SIZE:
@@ -184,6 +185,7 @@ conf_number(const struct conf_option *o)
 	case CONF_ENUM:
 		return (*(const unsigned *)(const void *)field);
 	case CONF_SSIZE:
+	case CONF_SHARE:
 		return (*(const int64_t *)(const void *)field);
 	case CONF_SIZE:
 		return ((int64_t)*(const size_t *)(const void *)field);
@@ -222,6 +224,8 @@ conf_format(const struct conf_option *o, char *buf, size_t len)
 		print_fmt(buf, len, "%s", conf_number(o) ? "true" : "false");
 	else if (conf_is_string(o) || o->type == CONF_ENUM)
 		print_fmt(buf, len, "%s", conf_string(o));
+	else if (o->type == CONF_SHARE && conf_number(o) < 0)
+		print_fmt(buf, len, "%lld%%", (long long)-conf_number(o));
 	else
 		print_fmt(buf, len, "%lld", (long long)conf_number(o));
 }
@@ -328,11 +332,26 @@ conf_suffix(struct conf_span v, uint64_t *np)
 	return (true);
 }
 
+/* What stands behind a number of type t; NULL, or why that cannot be. */
+static const char *
+conf_parse_unit(enum conf_type t, struct conf_span v, uint64_t *np)
+{
+
+	if (t == CONF_SHARE)
+		return (conf_suffix(v, np) ? NULL :
+		    "not a number with K, M, G, T or % behind it");
+	if (t == CONF_SIZE)
+		return (conf_suffix(v, np) ? NULL :
+		    "not a number with K, M, G or T behind it");
+	return (v.len == 0 ? NULL : "not a number");
+}
+
 /* The number that v is to option o; otherwise the reason why it is none. */
 static const char *
 conf_parse_number(const struct conf_option *o, struct conf_span v,
     int64_t *out)
 {
+	const char *why;
 	uint64_t n;
 	bool negative;
 
@@ -351,10 +370,13 @@ conf_parse_number(const struct conf_option *o, struct conf_span v,
 	}
 	if (!conf_digits(&v, &n))
 		return ("not a number");
-	if (o->type == CONF_SIZE ? !conf_suffix(v, &n) : v.len != 0)
-		return (o->type == CONF_SIZE ?
-		    "not a number with K, M, G or T behind it" :
-		    "not a number");
+	if (o->type == CONF_SHARE && !negative && conf_span_is(v, "%")) {
+		*out = -(int64_t)DSM_MIN(n, (uint64_t)CONF_SHARE_MAX);
+		return (n == 0 || n > CONF_SHARE_MAX ?
+		    "a share is from 1% to 1000%, a size" : NULL);
+	}
+	if ((why = conf_parse_unit(o->type, v, &n)) != NULL)
+		return (why);
 	if (n > INT64_MAX)
 		return (negative ? "too small" : "too large");
 	*out = negative ? -(int64_t)n : (int64_t)n;

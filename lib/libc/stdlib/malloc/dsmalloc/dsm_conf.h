@@ -33,19 +33,24 @@ struct conf {
 	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
 	int64_t		muzzy_decay_ms;
-	size_t		dirty_max;	/* dirty bytes that may be kept at
-					   least before amount purges */
+	int64_t		dirty_max;	/* dirty bytes that may be kept at
+					   least before amount purges; below
+					   0: per cent of those in use */
 	const char	*limit;		/* as limit_parse() takes it */
 	const char	*limit_hard;
 	const char	*stats_print_opts;
 	unsigned	thp;		/* enum conf_thp */
 };
 
-/* A limit is a string that limit_parse() takes. */
+/* A limit is a string that limit_parse() takes; a share is a size, or per cent,
+ * which are kept as a number below 0. */
 enum conf_type {
-	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_ENUM, CONF_STRING,
-	CONF_LIMIT
+	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_SHARE, CONF_ENUM,
+	CONF_STRING, CONF_LIMIT
 };
+
+/* The largest share, per cent. */
+#define	CONF_SHARE_MAX	1000
 
 struct conf_option {
 	const char	*name;

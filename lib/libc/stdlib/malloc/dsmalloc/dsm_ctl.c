@@ -422,6 +422,7 @@ CTL_HANDLER(ctl_option)
 		v->u = (unsigned)conf_number(o);
 		break;
 	case CONF_SSIZE:
+	case CONF_SHARE:
 		v->zs = (ptrdiff_t)conf_number(o);
 		break;
 	case CONF_SIZE:
@@ -486,6 +487,7 @@ ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
 		[CONF_BOOL] = CTL_BOOL,
 		[CONF_UNSIGNED] = CTL_UNSIGNED,
 		[CONF_SSIZE] = CTL_SSIZE,
+		[CONF_SHARE] = CTL_SSIZE,
 		[CONF_SIZE] = CTL_SIZE,
 		[CONF_ENUM] = CTL_STRING,
 		[CONF_STRING] = CTL_STRING,

@@ -316,6 +316,7 @@
 #define	set_boot	__dsm_set_boot
 #define	set_count	__dsm_set_count
 #define	set_decay	__dsm_set_decay
+#define	set_dirty_least	__dsm_set_dirty_least
 #define	set_decay_ms_get __dsm_set_decay_ms_get
 #define	set_decay_ms_set __dsm_set_decay_ms_set
 #define	set_enter	__dsm_set_enter

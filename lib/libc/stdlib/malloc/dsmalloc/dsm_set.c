@@ -27,7 +27,7 @@ set_restart(struct set *s)
 	    load_rlx(&set_auto.decay.ms));
 	decay_init(&s->muzzy, s == &set_auto ? conf.muzzy_decay_ms :
 	    load_rlx(&set_auto.muzzy.ms));
-	s->look = conf.dirty_max;
+	s->look = set_dirty_least();
 	s->capping = false;
 	s->peak = s->pause = 0;
 	s->round = s->muzzy_round = 0;
@@ -321,7 +321,7 @@ set_decay_dirty(struct set *s, int64_t ms, uint64_t now)
 	if (ms == 0)
 		pool_unmark(&s->pool);
 	decay_set(&s->decay, ms, now);
-	store_rlx(&s->look, conf.dirty_max);
+	store_rlx(&s->look, set_dirty_least());
 }
 
 bool

@@ -53,6 +53,9 @@ enum { SET_OPEN, SET_SHUT, SET_DEAD };
  * page faults, a hundredth of its time. */
 #define	SET_FRESH	KIB(512)
 
+/* So much may always be dirty where the cap is a share of what is in use. */
+#define	SET_DIRTY_LEAST	MIB(1)
+
 /* What is allowed on top because it was shed in vain, and what was shed in
  * the second that began then, ms.  Atomic. */
 struct set_credit {
@@ -182,6 +185,8 @@ bool	 set_may_reclaim(const struct arena *, size_t size);
 void	 set_reclaim(const struct arena *);
 /* Memory of the whole process that counts for limits (dsm_limit.h). */
 size_t	 set_held(void);
+/* What may always be dirty, whatever is in use. */
+size_t	 set_dirty_least(void);
 /* What may lie unused has changed: the next free looks at that. */
 void	 set_recap(void);
 /* Purge about so many bytes, whatever their age, without a lock held. */

@@ -477,9 +477,28 @@ set_relieve(size_t bytes)
 	limit_recount(set_held);
 }
 
+size_t
+set_dirty_least(void)
+{
+
+	return (conf.dirty_max < 0 ? SET_DIRTY_LEAST : (size_t)conf.dirty_max);
+}
+
+/* What may be dirty beside so much that is in use. */
+static size_t
+set_dirty_max(size_t active)
+{
+	size_t share;
+
+	if (conf.dirty_max >= 0)
+		return ((size_t)conf.dirty_max + active);
+	share = active / 100 * (size_t)-conf.dirty_max;
+	return (DSM_MAX(share, SET_DIRTY_LEAST));
+}
+
 /*
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
- * much as is active, since a program whose large blocks come and go is about
+ * much as is active, or that share of it, since a program whose large blocks come and go is about
  * to ask for the same again (with a quarter of what is active, tensors and
  * blocks to 64 MiB took two to three times the page faults).  Once it is
  * above, an eighth of the cap goes too, the part that is not beyond it as the
@@ -492,13 +511,15 @@ set_relieve(size_t bytes)
 static void
 set_cap(struct set *s)
 {
-	size_t active, cap, dirty, idle, low, next, stock;
+	size_t active, cap, dirty, idle, low, next, step, stock;
 	struct budget b = BUDGET_ALL;
 
 	dirty = set_pages(s, &active);
 	stock = dirty - DSM_MIN(dirty, set_dirty(s));
 	idle = load_rlx(&limit_idle);
-	cap = conf.dirty_max + active + load_rlx(&s->capped.bytes);
+	cap = set_dirty_max(active);
+	step = (conf.dirty_max < 0 ? cap : (size_t)conf.dirty_max) / 8;
+	cap += load_rlx(&s->capped.bytes);
 	cap = DSM_MIN(cap, idle);
 	low = cap - cap / 8;
 	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
@@ -511,12 +532,12 @@ set_cap(struct set *s)
 		credit_add(&s->capped, b.bytes, load_rlx(&decay_clock));
 	}
 	store_rlx(&s->capping, b.more);
-	next = conf.dirty_max / 8;
+	next = step;
 	if (b.more)
 		next = DSM_MIN(next, SET_FRESH);
 	next += dirty;
 	if (dirty <= cap && !b.more)
-		next = DSM_MAX(DSM_MIN(conf.dirty_max, idle),
+		next = DSM_MAX(DSM_MIN(set_dirty_least(), idle),
 		    DSM_MIN(cap, next));
 	store_rlx(&s->look, next - DSM_MIN(next, stock));
 }

@@ -446,7 +446,10 @@ stats_json_general(const struct print_sink *to)
 			continue;
 		}
 		conf_format(o, buf, sizeof(buf));
-		print_to(to, "%s", buf);
+		if (o->type == CONF_SHARE)
+			stats_json_string(to, buf);
+		else
+			print_to(to, "%s", buf);
 	}
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
 	    "\"muzzy_decay_ms\":%lld,\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"

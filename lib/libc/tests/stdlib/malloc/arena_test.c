@@ -409,11 +409,11 @@ ATF_TC_BODY(by_amount, tc)
 	a = set_bind();
 	make_dirty(a, 100, KIB(300));
 	/* While much is active more may be dirty: looks are rare then. */
-	ATF_CHECK_MSG(dirty() <= 2 * conf.dirty_max, "%zu KiB",
+	ATF_CHECK_MSG(dirty() <= 2 * (size_t)conf.dirty_max, "%zu KiB",
 	    dirty() >> 10);
-	ATF_CHECK(dirty() >= conf.dirty_max / 2);
+	ATF_CHECK(dirty() >= (size_t)conf.dirty_max / 2);
 	make_dirty(a, 10, MIB(3));
-	ATF_CHECK_MSG(dirty() <= conf.dirty_max + MIB(3), "%zu KiB",
+	ATF_CHECK_MSG(dirty() <= (size_t)conf.dirty_max + MIB(3), "%zu KiB",
 	    dirty() >> 10);
 	/* With 64 MiB active it may be as much. */
 	p = take_large(a, MIB(64));
@@ -421,7 +421,7 @@ ATF_TC_BODY(by_amount, tc)
 	ATF_CHECK_MSG(dirty() > MIB(32) && dirty() <= MIB(64 + 3) +
 	    conf.dirty_max, "%zu KiB", dirty() >> 10);
 	give_large(a, p);
-	ATF_CHECK(dirty() <= conf.dirty_max + MIB(64) / 8);
+	ATF_CHECK(dirty() <= (size_t)conf.dirty_max + MIB(64) / 8);
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -85,6 +85,9 @@ ATF_TC_BODY(good, tc)
 		{ "dirty_max:2G", "dirty_max", (int64_t)2 << 30 },
 		{ "dirty_max:64T", "dirty_max", (int64_t)64 << 40 },
 		{ "dirty_max:00012", "dirty_max", 12 },
+		{ "dirty_max:1%", "dirty_max", -1 },
+		{ "dirty_max:1000%", "dirty_max", -1000 },
+		{ "dirty_max:1000%,dirty_max:7", "dirty_max", 7 },
 	};
 	unsigned int i;
 
@@ -221,7 +224,14 @@ ATF_TC_BODY(bad_values, tc)
 		complains(text, "too small", range);
 	}
 	complains("dirty_max:99999999999T", "too large", "");
-	complains("dirty_max:1P", "K, M, G or T", "");
+	complains("dirty_max:1P", "K, M, G, T or %", "");
+	complains("dirty_max:5%%", "K, M, G, T or %", "");
+	complains("dirty_max:-5%", "K, M, G, T or %", "");
+	complains("dirty_max:K%", "not a number", "");
+	complains("dirty_max:0%", "a share is from 1% to 1000%", "a size, from 0 "
+	    "to 70368744177664: ignored");
+	complains("dirty_max:1001%", "a share is from 1% to 1000%", "");
+	complains("dirty_max:99999999999999999999999%", "a share is from 1%", "");
 	complains("limit:65T", "more than 64T", "");
 	complains("limit:85%", "512M", "physical:50%");
 	complains("limit_hard:cgroup:0%", "from 1% to 100%", "");
