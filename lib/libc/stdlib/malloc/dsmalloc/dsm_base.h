@@ -17,6 +17,14 @@
  *
  * Objects above half a chunk are whole mappings of their own.
  *
+ * Huge pages.  Chunks come by 1 MiB, and none of that is to be huge.  Where
+ * metadata_thp says so they come by 2 MiB in one huge page: always, or, with
+ * "auto", once there is so much that what a huge page has ahead of the use is
+ * an eighth of it.  A chunk of such that empties keeps its memory for the next,
+ * as long as all those kept are an eighth and one huge page more; beyond that a
+ * huge page with as much to give is broken up, and comes in small ones from
+ * then on.
+ *
  * Locks: one, base_lock, the last of the order.  Failure: NULL.
  */
 #ifndef _DSM_BASE_H_
@@ -41,5 +49,11 @@ enum base_type {
 void	*base_alloc(enum base_type, size_t size);
 void	 base_free(enum base_type, void *, size_t size);
 size_t	 base_bytes(void);		/* resident, as far as we know */
+/* Whether records come in huge pages; set before the first of them comes. */
+enum base_thp { BASE_THP_NEVER, BASE_THP_GROWN, BASE_THP_ALWAYS };
+DSM_HIDDEN enum base_thp	base_thp;
+/* May what is mapped for records now be huge? */
+bool	 base_may_be_huge(void);
+unsigned base_nhuge(void);		/* huge pages asked for */
 
 #endif /* !_DSM_BASE_H_ */

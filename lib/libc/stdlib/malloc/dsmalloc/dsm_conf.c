@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "dsm_base.h"
 #include "dsm_conf.h"
 #include "dsm_limit.h"
 #include "dsm_print.h"
@@ -48,6 +49,12 @@ static const char *const conf_thp_words[] = {
 	[CONF_THP_DEFAULT] = "default",
 };
 
+static const char *const conf_metadata_thp_words[] = {
+	[BASE_THP_NEVER] = "disabled",
+	[BASE_THP_GROWN] = "auto",
+	[BASE_THP_ALWAYS] = "always",
+};
+
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {
 	OPTION_BOOL("abort_conf", abort_conf, false,
@@ -60,12 +67,21 @@ const struct conf_option conf_options[] = {
 	    10000, "milliseconds until unused memory goes back to the system"),
 	OPTION("dirty_max", dirty_max, SHARE, 0, INT64_C(1) << 46, 64 << 20,
 	    "unused memory that may always wait until it decays"),
+	OPTION("hpa_hugification_threshold", hpa_hugification_threshold, SIZE,
+	    4096, 2 << 20, 1992294,
+	    "used bytes from which a region of 2 MiB becomes a huge page"),
+	OPTION("hpa_hugify_delay_ms", hpa_hugify_delay_ms, U64, 0,
+	    CONF_DECAY_MAX, 10000, "milliseconds that it is to be so before"),
+	OPTION_BOOL("hpa_hugify_sync", hpa_hugify_sync, true,
+	    "make such regions huge pages"),
 	OPTION("limit", limit, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
 	    "memory near which unused memory goes back at once"),
 	OPTION("limit_hard", limit_hard, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
 	    "memory beyond which there is none"),
 	OPTION("max_background_threads", max_background_threads, SIZE, 1,
 	    CONF_KEEPERS_MAX, 4, "as many such threads at the most"),
+	OPTION_ENUM("metadata_thp", metadata_thp, conf_metadata_thp_words,
+	    BASE_THP_NEVER, "which of its records come in huge pages"),
 	OPTION("muzzy_decay_ms", muzzy_decay_ms, SSIZE, -1, CONF_DECAY_MAX, 0,
 	    "milliseconds more in which the system may take it"),
 	OPTION("narenas", narenas, UNSIGNED, 0, CONF_ARENAS_MAX, 0,
@@ -98,9 +114,8 @@ static const char conf_foreign[] =
     " experimental_hpa_enforce_hugify experimental_hpa_max_purge_nhp"
     " experimental_hpa_start_huge_if_thp_always"
     " experimental_infallible_new experimental_tcache_gc hpa"
-    " hpa_dirty_mult hpa_hugification_threshold"
-    " hpa_hugification_threshold_ratio hpa_hugify_delay_ms"
-    " hpa_hugify_style hpa_hugify_sync hpa_min_purge_delay_ms"
+    " hpa_dirty_mult hpa_hugification_threshold_ratio"
+    " hpa_hugify_style hpa_min_purge_delay_ms"
     " hpa_min_purge_interval_ms hpa_purge_threshold"
     " hpa_purge_threshold_ratio hpa_sec_batch_fill_extra"
     " hpa_sec_bytes_after_flush hpa_sec_max_alloc hpa_sec_max_bytes"
@@ -108,7 +123,7 @@ static const char conf_foreign[] =
     " lg_dirty_mult lg_extent_max_active_fit lg_prof_interval"
     " lg_prof_sample lg_san_uaf_align lg_tcache_flush_large_div"
     " lg_tcache_flush_small_div lg_tcache_max lg_tcache_nslots_mul log"
-    " metadata_thp mutex_max_spin"
+    " mutex_max_spin"
     " narenas_ratio oversize_threshold percpu_arena"
     " process_madvise_max_batch prof prof_accum prof_active prof_bt_max"
     " prof_final prof_gdump prof_leak prof_leak_error prof_log"
@@ -139,6 +154,9 @@ conf_reset(struct conf *c)
 		case CONF_UNSIGNED:
 		case CONF_ENUM:
 			*(unsigned *)(void *)field = (unsigned)o->def;
+			break;
+		case CONF_U64:
+			*(uint64_t *)(void *)field = (uint64_t)o->def;
 			break;
 		case CONF_SSIZE:
 		case CONF_SHARE:
@@ -184,6 +202,8 @@ conf_number(const struct conf_option *o)
 	case CONF_UNSIGNED:
 	case CONF_ENUM:
 		return (*(const unsigned *)(const void *)field);
+	case CONF_U64:
+		return ((int64_t)*(const uint64_t *)(const void *)field);
 	case CONF_SSIZE:
 	case CONF_SHARE:
 		return (*(const int64_t *)(const void *)field);
@@ -448,6 +468,8 @@ conf_set(const struct conf_option *o, struct conf_span v)
 		return (why);
 	if (o->type == CONF_UNSIGNED)
 		*(unsigned *)(void *)field = (unsigned)n;
+	else if (o->type == CONF_U64)
+		*(uint64_t *)(void *)field = (uint64_t)n;
 	else if (o->type == CONF_SIZE)
 		*(size_t *)(void *)field = (size_t)n;
 	else

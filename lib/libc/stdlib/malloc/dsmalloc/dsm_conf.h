@@ -24,6 +24,7 @@ struct conf {
 	bool		abort_conf;	/* a bad option aborts */
 	bool		background_thread; /* what is due goes by itself */
 	bool		confirm_conf;	/* say what is in force, from where */
+	bool		hpa_hugify_sync; /* make dense regions huge pages */
 	bool		oom_report;	/* say where memory is when out of it */
 	bool		retain;		/* keep address space for good */
 	bool		stats_print;	/* statistics at exit */
@@ -36,17 +37,20 @@ struct conf {
 	int64_t		dirty_max;	/* dirty bytes that may be kept at
 					   least before amount purges; below
 					   0: per cent of those in use */
+	size_t		hpa_hugification_threshold; /* bytes used of one, */
+	uint64_t	hpa_hugify_delay_ms;	/* for so long */
 	const char	*limit;		/* as limit_parse() takes it */
 	const char	*limit_hard;
 	const char	*stats_print_opts;
+	unsigned	metadata_thp;	/* enum base_thp */
 	unsigned	thp;		/* enum conf_thp */
 };
 
 /* A limit is a string that limit_parse() takes; a share is a size, or per cent,
  * which are kept as a number below 0. */
 enum conf_type {
-	CONF_BOOL, CONF_UNSIGNED, CONF_SSIZE, CONF_SIZE, CONF_SHARE, CONF_ENUM,
-	CONF_STRING, CONF_LIMIT
+	CONF_BOOL, CONF_UNSIGNED, CONF_U64, CONF_SSIZE, CONF_SIZE, CONF_SHARE,
+	CONF_ENUM, CONF_STRING, CONF_LIMIT
 };
 
 /* The largest share, per cent. */

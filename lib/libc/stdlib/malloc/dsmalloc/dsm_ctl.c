@@ -421,6 +421,9 @@ CTL_HANDLER(ctl_option)
 	case CONF_UNSIGNED:
 		v->u = (unsigned)conf_number(o);
 		break;
+	case CONF_U64:
+		v->u64 = (uint64_t)conf_number(o);
+		break;
 	case CONF_SSIZE:
 	case CONF_SHARE:
 		v->zs = (ptrdiff_t)conf_number(o);
@@ -486,6 +489,7 @@ ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
 	static const enum ctl_type types[] = {
 		[CONF_BOOL] = CTL_BOOL,
 		[CONF_UNSIGNED] = CTL_UNSIGNED,
+		[CONF_U64] = CTL_U64,
 		[CONF_SSIZE] = CTL_SSIZE,
 		[CONF_SHARE] = CTL_SSIZE,
 		[CONF_SIZE] = CTL_SIZE,

@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #include "dsm_arena.h"
+#include "dsm_base.h"
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_init.h"
@@ -131,6 +132,7 @@ init_parts(void)
 	map_init();
 	slab_boot();
 	conf_init();
+	base_thp = (enum base_thp)conf.metadata_thp;
 	unwind_init();
 	(void)decay_now();
 	if (!set_boot())

@@ -395,7 +395,7 @@ large_move(struct extent *e, size_t nsize, size_t *dirty)
 	e->span.addr = p;
 	e->span.size = e->span.usable = nsize;
 	map_set_one(p, e, 0);
-	pool_mark(pl, p, nsize, marked);
+	(void)pool_mark(pl, p, nsize, marked);
 	large_account(l, e, osize);
 	return (p);
 }

@@ -4,6 +4,10 @@
  * Copyright (c) 2026 The dsmalloc authors
  */
 
+#include <string.h>
+
+#include "dsm_base.h"
+#include "dsm_bits.h"
 #include "dsm_lock.h"
 #include "dsm_map.h"
 #include "dsm_os.h"
@@ -16,6 +20,12 @@
  */
 #define	WINDOW_GIB	64u
 #define	WINDOW_ABOVE(n)	((n) / 8)
+/* The bits of a leaf's pages; they lie behind one that is not in the window. */
+#define	LEAF_PAGES	(LEAF_BYTES / MAP_GRANULE)
+
+struct leaf_use {
+	uint64_t	 word[LEAF_PAGES / BITS_WORD];	/* atomic */
+};
 
 struct map_window map_window;
 
@@ -25,6 +35,11 @@ uint64_t *map_root[MAP_ROOT_WORDS] __attribute__((__common__));
 static struct lock map_lock DSM_ALIGNED(DSM_CACHELINE) =
     LOCK_INITIALIZER(LOCK_MAP);
 static bool	 map_begun;		/* there is a leaf; under the lock */
+static struct leaf_use map_near_use[WINDOW_GIB];
+static uint64_t	 map_huge;		/* leaves of the window; atomic */
+static size_t	 map_used;		/* bytes; atomic */
+
+_Static_assert(WINDOW_GIB <= BITS_WORD, "a bit for each");
 
 /*
  * The root is 2 MiB of zeroes of which a process touches a page or two.
@@ -70,16 +85,36 @@ map_open_window(uintptr_t i)
 {
 	uint64_t gib = DSM_MIN(os_address_limit() >> MAP_LEAF_SHIFT,
 	    WINDOW_GIB);
+	size_t align = base_thp == BASE_THP_NEVER ? os_page : HUGE_BYTES;
 	uintptr_t first;
+	char *p;
 
 	LOCK_ASSERT(&map_lock);
 	gib = DSM_MAX(gib, 1u);
-	if ((map_window.word = os_reserve(gib * LEAF_BYTES)) == NULL)
+	p = os_reserve(gib * LEAF_BYTES + align - os_page);
+	if (p == NULL)
 		return;
+	map_window.word = (uint64_t *)(void *)ROUND_UP((uintptr_t)p, align);
 	first = DSM_MIN(i + 1 + WINDOW_ABOVE(gib), MAP_ROOT_WORDS);
 	first -= DSM_MIN(first, gib);
 	map_window.first = first * MAP_LEAF_WORDS;
 	store_rel(&map_window.n, gib * MAP_LEAF_WORDS);
+}
+
+/* A leaf of the window, about to be used, becomes a huge page, if it may; no
+ * page of it is counted any more but all. */
+static bool
+map_leaf_huge(uint64_t *leaf, uintptr_t at)
+{
+
+	if ((uintptr_t)leaf % LEAF_BYTES != 0 || !base_may_be_huge() ||
+	    !os_huge(leaf, LEAF_BYTES))
+		return (false);
+	memset(&map_near_use[at], 0xff, sizeof(map_near_use[at]));
+	(void)__atomic_fetch_or(&map_huge, (uint64_t)1 << at,
+	    __ATOMIC_RELAXED);
+	(void)add_rlx(&map_used, LEAF_BYTES);
+	return (true);
 }
 
 /* Memory for a leaf: its place in the window, when it has one. */
@@ -88,12 +123,14 @@ map_leaf_memory(uintptr_t i)
 {
 	uintptr_t at = i * MAP_LEAF_WORDS - map_window.first;
 	uint64_t *leaf = map_window.word + at;
+	bool near = at < map_window.n;
 
-	if (at >= map_window.n)
-		leaf = os_map(LEAF_BYTES, os_page);
+	if (!near)
+		leaf = os_map(LEAF_BYTES + os_page, os_page);
 	else if (!os_commit(leaf, LEAF_BYTES))
 		leaf = NULL;
-	if (leaf != NULL)
+	if (leaf != NULL && !(near && map_leaf_huge(leaf,
+	    at / MAP_LEAF_WORDS)))
 		(void)os_nohuge(leaf, LEAF_BYTES);
 	return (leaf);
 }
@@ -138,10 +175,58 @@ map_place(uintptr_t a)
 	return (map_slot(leaf, a));
 }
 
+/* The bits of the leaf that a prepared address is in. */
+static inline struct leaf_use *
+map_use(uintptr_t a)
+{
+	uintptr_t at = (a >> MAP_GRANULE_SHIFT) - map_window.first;
+
+	if (likely(at < map_window.n))
+		return (&map_near_use[at / MAP_LEAF_WORDS]);
+	return ((struct leaf_use *)(void *)(load_acq(&map_root[a >>
+	    MAP_LEAF_SHIFT]) + MAP_LEAF_WORDS));
+}
+
+/* The number of the page, in a leaf, that an address's word is in; what all
+ * words of a page are for. */
+#define	PAGE_SPAN	((uintptr_t)os_page << (MAP_GRANULE_SHIFT - 3))
+
+static inline unsigned
+map_page(uintptr_t a)
+{
+
+	return ((unsigned)((a & (((uintptr_t)1 << MAP_LEAF_SHIFT) - 1)) >>
+	    (os_page_shift + MAP_GRANULE_SHIFT - 3)));
+}
+
+static void DSM_NOINLINE
+map_touch_page(uint64_t *word, unsigned i)
+{
+	uint64_t bit = (uint64_t)1 << i % BITS_WORD;
+
+	if ((__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit) == 0)
+		(void)add_rlx(&map_used, os_page);
+}
+
+/* Words from that of "a" to that of "last", in one leaf, are about to be
+ * set. */
+static inline void
+map_touch(uintptr_t a, uintptr_t last)
+{
+	uint64_t *word = map_use(a)->word;
+	unsigned i = map_page(a), end = map_page(last);
+
+	for (; i <= end; i++)
+		if (unlikely((load_rlx(&word[i / BITS_WORD]) >> i % BITS_WORD &
+		    1) == 0))
+			map_touch_page(&word[i / BITS_WORD], i);
+}
+
 void
 map_set_one(const void *addr, const void *span, unsigned tag)
 {
 
+	map_touch((uintptr_t)addr, (uintptr_t)addr);
 	store_rlx(map_place((uintptr_t)addr),
 	    (uint64_t)(uintptr_t)span << MAP_TAG_BITS | tag);
 }
@@ -155,6 +240,7 @@ map_set(const void *addr, size_t size, const void *span, unsigned tag)
 
 	for (; a < end; a = stop) {
 		stop = DSM_MIN(end, ROUND_UP(a + 1, GIB(1)));
+		map_touch(a, stop - 1);
 		slot = map_place(a);
 		last = slot + ((stop - a) >> MAP_GRANULE_SHIFT);
 		/* A slab's granules are a multiple of four. */
@@ -174,4 +260,121 @@ map_clear(const void *addr, size_t size)
 {
 
 	map_set(addr, size, NULL, 0);
+}
+
+/* The pages of a leaf for [a, end), which have memory: their bits; how many. */
+static unsigned
+map_held(uintptr_t a, uintptr_t end, struct leaf_use *held)
+{
+	const uint64_t *word = map_use(a)->word;
+	unsigned from = map_page(a), i, n = 0;
+	unsigned to = from + (unsigned)((end - a) / PAGE_SPAN);
+
+	memset(held, 0, sizeof(*held));
+	for (i = from / BITS_WORD; i * BITS_WORD < to; i++) {
+		held->word[i] = load_rlx(&word[i]) & bits_mask(i, from, to);
+		n += (unsigned)__builtin_popcountll(held->word[i]);
+	}
+	return (n);
+}
+
+/*
+ * A part of a huge page does not go back, unless that is broken up, for which
+ * it is to be worth it: which of the n pages of a leaf that are not needed can
+ * go?
+ */
+static bool
+map_break(uintptr_t a, unsigned n)
+{
+	uintptr_t at = ((a >> MAP_GRANULE_SHIFT) - map_window.first) /
+	    MAP_LEAF_WORDS;
+	uint64_t bit;
+
+	if (at >= map_window.n / MAP_LEAF_WORDS)
+		return (true);
+	bit = (uint64_t)1 << at;
+	if ((load_rlx(&map_huge) & bit) == 0)
+		return (true);
+	if (n < LEAF_PAGES / 8 || !os_nohuge(map_window.word + at *
+	    MAP_LEAF_WORDS, LEAF_BYTES))
+		return (false);
+	(void)__atomic_fetch_and(&map_huge, ~bit, __ATOMIC_RELAXED);
+	os_break(map_place(a));
+	return (true);
+}
+
+/* Give back pages [from, to) of the leaf that a is in. */
+static void
+map_purge(uintptr_t a, unsigned from, unsigned to)
+{
+	uint64_t *leaf = load_acq(&map_root[a >> MAP_LEAF_SHIFT]);
+	struct leaf_use *use = map_use(a);
+	unsigned i;
+
+	if (!os_purge_forced((char *)leaf + ((size_t)from << os_page_shift),
+	    (size_t)(to - from) << os_page_shift))
+		return;
+	for (i = from / BITS_WORD; i * BITS_WORD < to; i++)
+		(void)__atomic_fetch_and(&use->word[i],
+		    ~bits_mask(i, from, to), __ATOMIC_RELAXED);
+	(void)add_rlx(&map_used, -((size_t)(to - from) << os_page_shift));
+}
+
+static void
+map_release_leaf(uintptr_t a, uintptr_t end)
+{
+	struct leaf_use held;
+	unsigned from = 0, n, to;
+
+	if ((n = map_held(a, end, &held)) == 0 || !map_break(a, n))
+		return;
+	while ((from = bits_next_set(held.word, from, LEAF_PAGES)) <
+	    LEAF_PAGES) {
+		to = bits_next_clear(held.word, from, LEAF_PAGES);
+		map_purge(a, from, to);
+		from = to;
+	}
+}
+
+/* What whole pages of words are for, of [addr, addr + size); piece by piece, a
+ * leaf's at a time. */
+#define	MAP_WHOLE(a, end, stop, addr, size)				\
+	for ((a) = ROUND_UP((uintptr_t)(addr), PAGE_SPAN),		\
+	    (end) = ROUND_DOWN((uintptr_t)(addr) + (size), PAGE_SPAN);	\
+	    (a) < (end) && ((stop) = DSM_MIN(end, ROUND_UP((a) + 1,	\
+	    GIB(1))), true); (a) = (stop))
+
+void
+map_release(const void *addr, size_t size)
+{
+	uintptr_t a, end, stop;
+
+	MAP_WHOLE(a, end, stop, addr, size)
+		map_release_leaf(a, stop);
+}
+
+bool
+map_holds(const void *addr, size_t size)
+{
+	uintptr_t a, end, stop;
+	struct leaf_use held;
+
+	MAP_WHOLE(a, end, stop, addr, size)
+		if (map_held(a, stop, &held) != 0)
+			return (true);
+	return (false);
+}
+
+size_t
+map_bytes(void)
+{
+
+	return (load_rlx(&map_used));
+}
+
+unsigned
+map_nhuge(void)
+{
+
+	return ((unsigned)__builtin_popcountll(load_rlx(&map_huge)));
 }

@@ -24,9 +24,14 @@
  * neither memory nor a claim to it; a leaf becomes writable when its GiB is
  * first used.
  *
+ * What it costs: a page of words is for 2 MiB of address space (512 pages).  It
+ * has memory from the first word on that is set there, until map_release() is
+ * told that none is; a bit of each says which have.  Where records may be huge
+ * pages (base_may_be_huge()), a leaf of the window is one.
+ *
  * Who may touch it: words are written by who makes or ends the span, while
  * nobody else has a pointer into it; those of free extents under the pool's
- * lock.  Leaves are made under map_lock and stay.
+ * lock.  Leaves are made under map_lock and stay; the bits are atomic.
  * Reads are lock-free: a reader that holds a live pointer into a span sees
  * its word, since the pointer's hand-over orders it after the write.
  */
@@ -99,5 +104,12 @@ bool	 map_prepare(const void *addr, size_t size);
 void	 map_set(const void *addr, size_t size, const void *span, unsigned tag);
 void	 map_set_one(const void *addr, const void *span, unsigned tag);
 void	 map_clear(const void *addr, size_t size);
+/* Nothing in this range has a word, and nobody else may give it one: give back
+ * what is only for it.  And would that be anything? */
+void	 map_release(const void *addr, size_t size);
+bool	 map_holds(const void *addr, size_t size);
+/* Memory of all the leaves, and how many of them are to be huge pages. */
+size_t	 map_bytes(void);
+unsigned map_nhuge(void);
 
 #endif /* !_DSM_MAP_H_ */

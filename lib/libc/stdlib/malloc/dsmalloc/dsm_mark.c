@@ -81,3 +81,30 @@ mark_advise_against(const struct marks *ms)
 	for (m = ms->mark; m < ms->mark + ms->n; m++)
 		(void)os_nohuge(m->lo, (size_t)(m->hi - m->lo));
 }
+
+/* [lo, hi) may be huge again. */
+static void
+mark_advise_gap(char *lo, char *hi)
+{
+
+	if (lo < hi)
+		(void)os_huge(lo, (size_t)(hi - lo));
+}
+
+void
+mark_advise_for(const struct marks *ms, char *const *but, unsigned n)
+{
+	const struct mark *m;
+	unsigned i;
+	char *lo;
+
+	for (m = ms->mark; m < ms->mark + ms->n; m++) {
+		lo = m->lo;
+		for (i = 0; i < n; i++)
+			if (but[i] >= lo && but[i] < m->hi) {
+				mark_advise_gap(lo, but[i]);
+				lo = but[i] + POOL_HUGE;
+			}
+		mark_advise_gap(lo, m->hi);
+	}
+}

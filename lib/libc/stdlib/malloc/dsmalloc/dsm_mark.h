@@ -42,7 +42,9 @@ bool	 mark_add(struct marks *, char *p, size_t size);
 /* [p, p + size) is marked no more, nor what is left of a huge page of it. */
 void	 mark_cut(struct marks *, char *p, size_t size);
 bool	 mark_find(const struct marks *, const void *p);
-/* What is marked is not to become huge from now on. */
+/* What is marked is not to become huge from now on; it may again, but for n
+ * huge pages, in order of their addresses. */
 void	 mark_advise_against(const struct marks *);
+void	 mark_advise_for(const struct marks *, char *const *but, unsigned n);
 
 #endif /* !_DSM_MARK_H_ */

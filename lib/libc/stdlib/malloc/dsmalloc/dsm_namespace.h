@@ -17,6 +17,7 @@
 #define	os_address_limit __dsm_os_address_limit
 #define	os_break	__dsm_os_break
 #define	os_clock_ns	__dsm_os_clock_ns
+#define	os_collapse	__dsm_os_collapse
 #define	os_commit	__dsm_os_commit
 #define	os_cpus		__dsm_os_cpus
 #define	os_decommit	__dsm_os_decommit
@@ -101,6 +102,9 @@
 #define	base_alloc	__dsm_base_alloc
 #define	base_bytes	__dsm_base_bytes
 #define	base_free	__dsm_base_free
+#define	base_may_be_huge __dsm_base_may_be_huge
+#define	base_nhuge	__dsm_base_nhuge
+#define	base_thp	__dsm_base_thp
 
 /* dsm_print.c */
 #define	dsm_assert_fail	__dsm_assert_fail
@@ -117,10 +121,14 @@
 #define	cgroup_read	__dsm_cgroup_read
 
 /* dsm_map.c */
+#define	map_bytes	__dsm_map_bytes
 #define	map_clear	__dsm_map_clear
 #define	map_find	__dsm_map_find
+#define	map_holds	__dsm_map_holds
 #define	map_init	__dsm_map_init
+#define	map_nhuge	__dsm_map_nhuge
 #define	map_prepare	__dsm_map_prepare
+#define	map_release	__dsm_map_release
 #define	map_root	__dsm_map_root
 #define	map_set		__dsm_map_set
 #define	map_set_one	__dsm_map_set_one
@@ -161,6 +169,7 @@
 /* dsm_mark.c */
 #define	mark_add	__dsm_mark_add
 #define	mark_advise_against __dsm_mark_advise_against
+#define	mark_advise_for	__dsm_mark_advise_for
 #define	mark_cut	__dsm_mark_cut
 #define	mark_find	__dsm_mark_find
 
@@ -191,29 +200,39 @@
 #define	pool_lend	__dsm_pool_lend
 #define	pool_mark	__dsm_pool_mark
 #define	pool_marked	__dsm_pool_marked
+#define	pool_remark	__dsm_pool_remark
 #define	pool_trim	__dsm_pool_trim
 #define	pool_unmark	__dsm_pool_unmark
 
 /* dsm_purge.c */
 #define	pool_owed	__dsm_pool_owed
 #define	pool_purge	__dsm_pool_purge
+#define	pool_purge_map	__dsm_pool_purge_map
 
 /* dsm_region*.c */
 #define	region_add	__dsm_region_add
 #define	region_age	__dsm_region_age
 #define	region_alloc	__dsm_region_alloc
 #define	region_break	__dsm_region_break
+#define	region_broken	__dsm_region_broken
 #define	region_delete	__dsm_region_delete
 #define	region_detach	__dsm_region_detach
 #define	region_extend	__dsm_region_extend
 #define	region_find_longest __dsm_region_find_longest
 #define	region_free	__dsm_region_free
 #define	region_get	__dsm_region_get
+#define	region_hugify	__dsm_region_hugify
+#define	region_mended	__dsm_region_mended
 #define	region_release	__dsm_region_release
 #define	region_rewrite	__dsm_region_rewrite
+#define	region_ripe	__dsm_region_ripe
 #define	region_set_longest __dsm_region_set_longest
+#define	region_settle	__dsm_region_settle
+#define	region_stays_huge __dsm_region_stays_huge
 #define	region_take	__dsm_region_take
+#define	region_unhuge	__dsm_region_unhuge
 #define	region_valid	__dsm_region_valid
+#define	region_yields	__dsm_region_yields
 #define	regions_grow	__dsm_regions_grow
 #define	regions_init	__dsm_regions_init
 #define	regions_lend	__dsm_regions_lend

@@ -79,6 +79,9 @@ enum os_thp	os_thp(bool ask);
 /* Advice on huge pages; true when the kernel took it. */
 bool	 os_nohuge(void *addr, size_t size);
 bool	 os_huge(void *addr, size_t size);
+/* Make [addr, addr + size), whole places for huge pages, such at once: that
+ * takes half a millisecond each; true when it is. */
+bool	 os_collapse(void *addr, size_t size);
 /* If the page at addr, whose contents may go, is part of a huge page: break
  * that up, so that pages of it can be given back one by one. */
 void	 os_break(void *addr);

@@ -152,6 +152,15 @@ os_huge(void *addr, size_t size)
 	return (false);
 }
 
+bool
+os_collapse(void *addr, size_t size)
+{
+
+	(void)addr;
+	(void)size;
+	return (false);
+}
+
 /* A superpage is demoted when a part of it goes. */
 void
 os_break(void *addr)

@@ -34,6 +34,9 @@
 #ifndef SYS_process_madvise
 #define	SYS_process_madvise	440
 #endif
+#ifndef MADV_COLLAPSE
+#define	MADV_COLLAPSE		25
+#endif
 #define	OS_PIDFD_SELF		(-10000)
 
 /*
@@ -53,6 +56,7 @@ static bool	os_is_secure;
 enum os_answer { OS_UNKNOWN, OS_YES, OS_NO };
 static uint32_t	os_zeroes;	/* does MADV_DONTNEED zero? */
 static uint32_t	os_vector;	/* does process_madvise purge us? */
+static uint32_t	os_collapses;	/* is there MADV_COLLAPSE? */
 static uint32_t	os_thp_answer;	/* enum os_thp */
 static size_t	os_asked;	/* bytes that os_map() was asked for */
 
@@ -367,6 +371,21 @@ os_huge(void *addr, size_t size)
 {
 
 	return (os_madvise(addr, size, MADV_HUGEPAGE));
+}
+
+bool
+os_collapse(void *addr, size_t size)
+{
+	long r = -EINVAL;
+
+	if (load_rlx(&os_collapses) != OS_NO)
+		r = os_call3(SYS_madvise, (long)addr, (long)size,
+		    MADV_COLLAPSE);
+	/* A kernel that has no such thing (before Linux 6.1) is not asked
+	 * again, nor is one that forbids it to this process. */
+	if (r == -EINVAL)
+		store_rlx(&os_collapses, OS_NO);
+	return (!os_failed(r));
 }
 
 /*

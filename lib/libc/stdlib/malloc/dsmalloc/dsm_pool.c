@@ -322,44 +322,61 @@ static bool
 pool_may_mark(const struct pool *pl, size_t size)
 {
 
-	if (pl->markless || size < POOL_HUGE || conf.thp == CONF_THP_NEVER ||
-	    !pool_advised(pl, pl->mapped))
+	if (pl->markless != 0 || size < POOL_HUGE ||
+	    conf.thp == CONF_THP_NEVER || !pool_advised(pl, pl->mapped))
 		return (false);
 	return (conf.thp == CONF_THP_ALWAYS || pl->mapped >= POOL_MARK_MIN ||
 	    os_thp(false) == OS_THP_ALL);
 }
 
 /* A mark that is known without one does no harm, one that is not does. */
-static void
+static bool
 pool_mark_locked(struct pool *pl, char *p, size_t size)
 {
 
-	if (mark_add(&pl->marks, p, size) && !os_huge(p, size))
-		mark_cut(&pl->marks, p, size);
+	if (!mark_add(&pl->marks, p, size))
+		return (false);
+	if (os_huge(p, size))
+		return (true);
+	mark_cut(&pl->marks, p, size);
+	return (false);
 }
 
-void
+bool
 pool_mark(struct pool *pl, void *p, size_t size, bool marked)
 {
 
 	lock_take(&pl->lock);
-	if (!marked && pool_may_mark(pl, size))
-		pool_mark_locked(pl, p, size);
-	else if (marked && mark_add(&pl->marks, p, size))
+	if (!marked)
+		marked = pool_may_mark(pl, size) &&
+		    pool_mark_locked(pl, p, size);
+	else if ((marked = mark_add(&pl->marks, p, size)))
 		(void)os_huge(p, size);
-	else if (marked)
+	else
 		(void)os_nohuge(p, size);
+	lock_drop(&pl->lock);
+	return (marked);
+}
+
+void
+pool_unmark(struct pool *pl, unsigned why)
+{
+
+	lock_take(&pl->lock);
+	if (pl->markless == 0)
+		mark_advise_against(&pl->marks);
+	pl->markless |= why;
 	lock_drop(&pl->lock);
 }
 
 void
-pool_unmark(struct pool *pl)
+pool_remark(struct pool *pl, char *const *but, unsigned n)
 {
 
 	lock_take(&pl->lock);
-	if (!pl->markless)
-		mark_advise_against(&pl->marks);
-	pl->markless = true;
+	if (pl->markless == POOL_MARKLESS_FULL && pool_advised(pl, pl->mapped))
+		mark_advise_for(&pl->marks, but, n);
+	pl->markless &= ~POOL_MARKLESS_FULL;
 	lock_drop(&pl->lock);
 }
 
@@ -377,7 +394,7 @@ pool_advise(struct pool *pl, char *p, size_t size, bool step)
 		mark_advise_against(&pl->marks);
 		pl->marks.n = 0;
 	} else if (step && pool_may_mark(pl, size))
-		pool_mark_locked(pl, p, size);
+		(void)pool_mark_locked(pl, p, size);
 	else if (pl->mapped != 0 || size >= POOL_HUGE)
 		(void)os_nohuge(p, size);
 }

@@ -73,6 +73,11 @@
 /* What a free extent is. */
 enum extent_is { EXTENT_CLEAN, EXTENT_DIRTY, EXTENT_MUZZY, EXTENT_STATES };
 
+/* Too many regions are broken up, for the time being; what is freed goes back
+ * at once, and so had better not come by 2 MiB. */
+#define	POOL_MARKLESS_FULL	1u
+#define	POOL_MARKLESS_NOW	2u
+
 struct pool {
 	/* Constant. */
 	struct hooks	*hooks;
@@ -84,7 +89,7 @@ struct pool {
 	struct extent_list lru[PAGES_KINDS];	/* oldest first */
 	uint64_t	 youngest;	/* when the last one was freed */
 	size_t		 grow;		/* next mapping's bytes */
-	bool		 markless;	/* for good */
+	unsigned	 markless;	/* POOL_MARKLESS_*: why nothing is */
 	struct marks	 marks;
 	/* Of lent memory (dsm_lent.c); "lent" is for good. */
 	bool		 lent;		/* atomic */
@@ -125,12 +130,15 @@ void	 pool_empty(struct pool *);
 /* Address space that left by mremap is not ours any more. */
 void	 pool_forget(struct pool *, void *, size_t size);
 /* This is filled or about to be: it may be huge, if the pool is big enough.
- * marked: a part of it came from where it was that already. */
-void	 pool_mark(struct pool *, void *, size_t size, bool marked);
+ * marked: a part of it came from where it was that already.  Is it marked? */
+bool	 pool_mark(struct pool *, void *, size_t size, bool marked);
 /* May p be in a huge page? */
 bool	 pool_marked(struct pool *, const void *p);
-/* Nothing is to become huge from now on; what is may be still. */
-void	 pool_unmark(struct pool *);
+/* Nothing is to become huge from now on; what is may be still.  And the
+ * reverse, when there are not too many any more: what is marked may, but for n
+ * huge pages, in order of their addresses. */
+void	 pool_unmark(struct pool *, unsigned why);
+void	 pool_remark(struct pool *, char *const *but, unsigned n);
 /* For what purges, under the lock.  [p, p + size) is a free extent, joined with
  * neighbours of its state; or is cut out of one, with its share of the dirt,
  * false: it cannot be; an extent is taken out whole. */
@@ -160,5 +168,8 @@ size_t	 pool_owed(struct pool *, enum pages, uint64_t old, uint64_t young,
  * allows; how many bytes. */
 size_t	 pool_purge(struct pool *, uint64_t before, size_t keep,
 	    struct budget *);
+/* Give back what the map has for clean extents, which is nothing but zeroes, as
+ * the budget's time allows. */
+void	 pool_purge_map(struct pool *, struct budget *);
 
 #endif /* !_DSM_POOL_H_ */

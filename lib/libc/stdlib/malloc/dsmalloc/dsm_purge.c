@@ -233,6 +233,7 @@ pool_trim(struct pool *pl)
 	}
 	lock_take(&pl->lock);
 	while (pool_pop(pl, EXTENT_CLEAN, &r)) {
+		map_release(r.addr, r.len);
 		if (!hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind)) {
 			extent_insert(pl, r.addr, r.len, 0, false, 0);
 			break;
@@ -255,11 +256,66 @@ pool_empty(struct pool *pl)
 	lock_take(&pl->lock);
 	while (pool_pop(pl, EXTENT_DIRTY, &r) ||
 	    pool_pop(pl, EXTENT_MUZZY, &r) || pool_pop(pl, EXTENT_CLEAN, &r)) {
+		map_release(r.addr, r.len);
 		if (hooks_dalloc(pl->hooks, r.addr, r.len, pl->ind))
 			pl->mapped -= r.len;
 		mark_cut(&pl->marks, r.addr, r.len);
 	}
 	DSM_ASSERT(pl->mapped == 0);
 	pl->grow = POOL_GROW_MIN;
+	lock_drop(&pl->lock);
+}
+
+/* Has the map memory for an extent's inside, other than where its own words
+ * are? */
+static bool
+extent_mapped(const struct extent *s)
+{
+
+	return (s->span.size > 2 * MAP_GRANULE &&
+	    map_holds(s->span.addr + MAP_GRANULE, s->span.size -
+	    2 * MAP_GRANULE));
+}
+
+/* Take such extents out of the pool; how many. */
+static unsigned
+pool_take_mapped(struct pool *pl, struct os_range *r, unsigned max)
+{
+	const uint64_t *mask = pl->mask[EXTENT_CLEAN];
+	struct extent *next, *s;
+	unsigned b = 0, n = 0;
+
+	LOCK_ASSERT(&pl->lock);
+	for (; (b = bits_next_set(mask, b, POOL_BUCKETS)) < POOL_BUCKETS; b++)
+		for (s = TAILQ_FIRST(&pl->bucket[EXTENT_CLEAN][b]);
+		    s != NULL && n < max; s = next) {
+			next = TAILQ_NEXT(s, link);
+			if (!extent_mapped(s))
+				continue;
+			r[n].addr = s->span.addr;
+			r[n++].len = s->span.size;
+			extent_remove(pl, s);
+		}
+	return (n);
+}
+
+void
+pool_purge_map(struct pool *pl, struct budget *b)
+{
+	struct os_range r[OS_PURGE_MAX];
+	unsigned i, n;
+
+	if (pool_is_lent(pl))
+		return;
+	lock_take(&pl->lock);
+	n = pool_take_mapped(pl, r, NITEMS(r));
+	lock_drop(&pl->lock);
+	if (n == 0)
+		return;
+	for (i = 0; i < n && !budget_late(b); i++)
+		map_release(r[i].addr, r[i].len);
+	lock_take(&pl->lock);
+	for (i = 0; i < n; i++)
+		extent_insert(pl, r[i].addr, r[i].len, 0, false, 0);
 	lock_drop(&pl->lock);
 }

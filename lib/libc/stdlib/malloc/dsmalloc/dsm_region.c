@@ -31,6 +31,7 @@ regions_init(struct regions *rs, struct pool *pool)
 		LIST_INIT(&rs->bucket[i]);
 	TAILQ_INIT(&rs->all[PAGES_DIRTY]);
 	TAILQ_INIT(&rs->all[PAGES_MUZZY]);
+	LIST_INIT(&rs->broken);
 }
 
 static void
@@ -193,7 +194,7 @@ region_detach(struct region *r)
 	rs->dirty -= r->ndirty;
 	rs->muzzy -= r->nmuzzy;
 	if (r->broken)
-		rs->nbroken--;
+		region_mended(r);
 }
 
 /* With one page of it dirty all that has memory is. */
@@ -205,7 +206,7 @@ region_delete(struct region *r, uint64_t now)
 	struct regions *rs = r->set;
 
 	if (r->broken)
-		pool_mark(rs->pool, r->addr, REGION_BYTES, false);
+		(void)pool_mark(rs->pool, r->addr, REGION_BYTES, false);
 	if (r->ndirty == 0 && r->nmuzzy != 0)
 		pool_free_muzzy(rs->pool, r->addr, size, dirty, now);
 	else
@@ -434,7 +435,17 @@ region_release(struct region *r, unsigned page, unsigned n, uint64_t now)
 	if (run > r->longest)
 		region_set_longest(r, run);
 	DSM_ASSERT(region_valid(r));
-	if (r->nused == 0 && ++r->set->nempty > 1 &&
+	if (r->nused == 0) {
+		r->set->nempty++;
+		region_settle(r, now);
+	}
+}
+
+void
+region_settle(struct region *r, uint64_t now)
+{
+
+	if (r->nused == 0 && !r->busy && r->set->nempty > 1 &&
 	    !pool_is_lent(r->set->pool)) {
 		region_detach(r);
 		region_delete(r, now);

@@ -40,9 +40,16 @@
  * and marked lest the kernel makes it whole again with memory that nobody
  * asked for.  Once it is empty that mark is taken back.  Each may divide a
  * mapping, in three: there are REGION_BROKEN_MAX at the most, from where on
- * nothing is to become huge, so that a process keeps well under 1,000.  Lazily
- * it goes whole too; as one page of it is written to all has memory for good,
- * and is dirty again.
+ * nothing is to become huge, so that a process keeps well under 1,000, until
+ * half of them have gone.  Lazily it goes whole too; as one page of it is
+ * written to all has memory for good, and is dirty again.
+ *
+ * The other way: a region of small pages that the passes have found in use but
+ * for a twentieth, from hpa_hugify_delay_ms on, becomes a huge page, be it one
+ * that was broken up and has filled again or one from when the process was
+ * small.  That takes half a millisecond, so a visit makes one at the most, and
+ * only if so much of its time is left.  Who walks through a heap at random gets
+ * it back in a million steps (20 ns each with 16 MiB, 250 with 512).
  *
  * Locks: the set's, one for all arenas that share pages; below bin and
  * large, above pool.
@@ -77,11 +84,14 @@ struct region {
 	uint16_t	 nmuzzy;
 	uint16_t	 longest;
 	uint32_t	 pass[PAGES_KINDS]; /* the last that saw it whole */
+	uint64_t	 dense;		/* since when it is found so, ms; 0 */
+	bool		 busy;		/* it is being made huge: stays */
 	bool		 huge;		/* may be one huge page */
 	bool		 broken;	/* was, and is not to be one again */
 	bool		 pinned;	/* its pages stay, used or not */
 	bool		 idle;		/* empty since the last pass */
 	LIST_ENTRY(region) link;	/* by longest run */
+	LIST_ENTRY(region) breaks;	/* if broken */
 	TAILQ_ENTRY(region) all[PAGES_KINDS]; /* seen longest ago first */
 	uint64_t	 used[REGION_WORDS];
 	uint64_t	 touched[REGION_WORDS];
@@ -115,6 +125,10 @@ struct regions {
 	unsigned	 seen[PAGES_KINDS]; /* of those, by this pass */
 	unsigned	 nempty;
 	unsigned	 nbroken;
+	struct region_list broken;
+	uint64_t	 nhugify;	/* huge pages made, */
+	uint64_t	 nfail;		/* not made, */
+	uint64_t	 nbreak;	/* and broken up */
 	/* Written under the lock, read by anyone; in pages. */
 	size_t		 pages;
 	size_t		 used;
@@ -180,6 +194,21 @@ void	 region_rewrite(struct region *, unsigned page, unsigned n);
 void	 region_release(struct region *, unsigned page, unsigned n,
 	    uint64_t now);
 unsigned region_find_longest(const struct region *);
+/* May a huge page be broken up for n pages of it that are free? */
+bool	 region_yields(unsigned n, bool all);
+/* A huge page is to be broken up: its free pages all are to go.  Do it, without
+ * the lock; false: the system did not take the advice, so it stays huge.  One
+ * that was has gone. */
+void	 region_broken(struct region *);
+bool	 region_unhuge(const struct region *, void *page);
+void	 region_stays_huge(struct region *);
+void	 region_mended(struct region *);
+/* Has it been dense for long enough to be made huge, in small pages?  Do that,
+ * without the lock; it is busy meanwhile. */
+bool	 region_ripe(struct region *, uint64_t now);
+void	 region_hugify(struct region *, uint64_t now);
+/* It may go if it is empty. */
+void	 region_settle(struct region *, uint64_t now);
 void	 region_set_longest(struct region *, unsigned longest);
 
 /* Bytes were taken from the pool that had no memory yet. */

@@ -78,6 +78,7 @@ regions_lend(struct regions *rs)
 		r->huge = r->broken = false;
 	}
 	rs->nbroken = 0;
+	LIST_INIT(&rs->broken);
 	lock_drop(&rs->lock);
 }
 

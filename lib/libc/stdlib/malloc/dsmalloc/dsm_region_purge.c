@@ -13,13 +13,12 @@
 #include "dsm_conf.h"
 #include "dsm_region.h"
 
-/* So many pages of a huge one are worth breaking it up for, which takes 140 us
- * and more and slows down who uses the rest: an eighth is what a set may hold
- * beyond its use (dsm_arena.c).  What is shed because of growth, as a request
- * waits, breaks up no more than half a millisecond's worth of them; and none
- * where all is wanted huge, since a small process has a few sparse ones. */
-#define	REGION_BREAK	(REGION_PAGES / 8)
+/* What is shed because of growth, as a request waits, breaks up no more than
+ * half a millisecond's worth of huge pages; and none where all is wanted huge,
+ * since a small process has a few sparse ones. */
 #define	REGION_BREAKS	4
+/* What it takes to make one; a visit that has so long yet makes one. */
+#define	REGION_HUGIFY_NS 500000
 /* Regions to look at before the lock is dropped and taken again. */
 #define	REGION_LOOKS	64
 
@@ -37,7 +36,10 @@ struct region_purge {
 	enum pages	 kind;
 	enum regions_what what;
 	bool		 brief;		/* its time is limited */
-	unsigned	 breaks;	/* huge pages that may be broken up */
+	unsigned	 breaks;	/* huge pages that may be broken up, */
+	unsigned	 makes;		/* and be made, */
+	struct region	*ripe;		/* the next one; */
+	uint64_t	 now;		/* ms, where some may be */
 	unsigned	 part;		/* of a pass */
 	size_t		 room;		/* bytes that it may still hold */
 	unsigned	 n;
@@ -68,69 +70,6 @@ region_due(const struct region *r, enum pages kind, bool everything,
 		n += (unsigned)__builtin_popcountll(due[i]);
 	}
 	return (n);
-}
-
-/* A huge page is broken up: its free pages all are to go, those too that were
- * never touched, for they have memory. */
-static void
-region_broken(struct region *r)
-{
-	unsigned i;
-
-	for (i = 0; i < REGION_WORDS; i++) {
-		r->old[i] = bits_mask(i, 0, r->npages) & ~r->used[i];
-		r->touched[i] |= r->old[i];
-	}
-	r->huge = false;
-	if (!r->broken) {
-		r->broken = true;
-		if (++r->set->nbroken > REGION_BROKEN_MAX)
-			pool_unmark(r->set->pool);
-	}
-}
-
-static bool
-region_unhuge(const struct region *r, void *page)
-{
-
-	os_break(page);
-	return (os_nohuge(r->addr, REGION_BYTES));
-}
-
-/* The system did not take the advice: it may make it whole again. */
-static void
-region_stays_huge(struct region *r)
-{
-	unsigned nfree = r->npages - (unsigned)r->nused;
-
-	LOCK_ASSERT(&r->set->lock);
-	r->set->dirty += nfree - r->ndirty;
-	r->ndirty = (uint16_t)nfree;
-	r->huge = true;
-	r->broken = false;
-	r->set->nbroken--;
-}
-
-bool
-region_break(struct region *r, void *page, size_t size)
-{
-	bool huge, yields;
-
-	if (r->pinned)
-		return (false);
-	lock_take(&r->set->lock);
-	huge = r->huge;
-	yields = !huge || (unsigned)(r->npages - r->nused) +
-	    (unsigned)(size >> os_page_shift) >= REGION_BREAK;
-	if (huge && yields)
-		region_broken(r);
-	lock_drop(&r->set->lock);
-	if (huge && yields && !region_unhuge(r, page)) {
-		lock_take(&r->set->lock);
-		region_stays_huge(r);
-		lock_drop(&r->set->lock);
-	}
-	return (yields);
 }
 
 /* The system gives no huge pages: what was not touched has no memory. */
@@ -164,14 +103,6 @@ region_hold_run(struct region *r, unsigned page, unsigned end,
 	return (h->n);
 }
 
-/* May a huge page be broken up for the n pages of it that are due? */
-static bool
-region_yields(unsigned n, const struct region_purge *rp)
-{
-
-	return (n != 0 && (n >= REGION_BREAK || rp->what == REGIONS_ALL));
-}
-
 /*
  * Hold the runs of one region that are due; true when there was room for all.
  * A huge page goes whole, and one that is broken up is a batch by itself.
@@ -187,7 +118,7 @@ region_hold_due(struct region *r, struct region_purge *rp)
 		return (true);
 	n = region_due(r, rp->kind, rp->what != REGIONS_OLD, due);
 	if (r->huge && n < r->npages) {
-		if (!region_yields(n, rp))
+		if (!region_yields(n, rp->what == REGIONS_ALL))
 			return (true);
 		if (rp->n != 0 && (rp->brief || rp->n == NITEMS(rp->hold)))
 			return (false);
@@ -274,12 +205,20 @@ regions_hold(struct regions *rs, struct region_purge *rp)
 	bool whole;
 
 	rp->n = 0;
+	rp->ripe = NULL;
 	while ((r = TAILQ_FIRST(&rs->all[kind])) != NULL &&
 	    r->pass[kind] != rs->pass[kind] && rs->seen[kind] < end) {
 		if (looks-- == 0)
 			return (true);
 		if (r->huge && os_thp(false) == OS_THP_NOBODY)
 			region_small(r);
+		if (rp->makes != 0 && region_ripe(r, rp->now)) {
+			rp->makes--;
+			rp->ripe = r;
+			r->busy = true;
+			region_seen(r, kind);
+			return (true);
+		}
 		if ((kind == PAGES_DIRTY ? r->ndirty : r->nmuzzy) != 0) {
 			whole = region_hold_due(r, rp);
 			region_set_longest(r, region_find_longest(r));
@@ -402,6 +341,20 @@ regions_purge_held(struct regions *rs, struct region_purge *rp,
 	return (!failed);
 }
 
+/* How many huge pages may be made: by visits alone, whose time is what matters,
+ * not bytes. */
+static unsigned
+regions_makes(enum regions_what what, const struct budget *b)
+{
+
+	if (what != REGIONS_OLD || b->kind != PAGES_DIRTY ||
+	    b->most != SIZE_MAX)
+		return (0);
+	if (b->until == UINT64_MAX)
+		return (UINT32_MAX);
+	return (os_time_ns() + REGION_HUGIFY_NS <= b->until);
+}
+
 void
 regions_pass(struct regions *rs, enum pages kind)
 {
@@ -426,6 +379,8 @@ regions_purge(struct regions *rs, enum regions_what what, unsigned part,
 	rp.breaks = b->most == SIZE_MAX ? UINT32_MAX :
 	    conf.thp == CONF_THP_ALWAYS ? 0 : REGION_BREAKS;
 	rp.part = part;
+	rp.makes = regions_makes(what, b);
+	rp.now = rp.makes != 0 ? os_clock_ns() / 1000000 : 0;
 	while (more && ok && budget_left(b)) {
 		rp.room = budget_batch(b);
 		lock_take(&rs->lock);
@@ -433,6 +388,8 @@ regions_purge(struct regions *rs, enum regions_what what, unsigned part,
 		lock_drop(&rs->lock);
 		if (rp.n != 0)
 			ok = regions_purge_held(rs, &rp, b);
+		if (rp.ripe != NULL)
+			region_hugify(rp.ripe, rp.now);
 	}
 	return (b->bytes - bytes);
 }

@@ -37,6 +37,7 @@ set_restart(struct set *s)
 	memset(&s->capped, 0, sizeof(s->capped));
 	memset(s->regions.purged, 0, sizeof(s->regions.purged));
 	memset(s->pool.purged, 0, sizeof(s->pool.purged));
+	s->regions.nhugify = s->regions.nfail = s->regions.nbreak = 0;
 }
 
 static void
@@ -47,7 +48,7 @@ set_init(struct set *s, struct hooks *h, unsigned ind)
 	regions_init(&s->regions, &s->pool);
 	set_restart(s);
 	if (s->decay.ms == 0)
-		pool_unmark(&s->pool);
+		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
 }
 
 /* One more arena in a set, behind the others; NULL without memory. */
@@ -269,7 +270,7 @@ set_totals(struct set_totals *t)
 size_t
 set_held(void)
 {
-	size_t active, bytes = base_bytes();
+	size_t active, bytes = base_bytes() + map_bytes();
 	const struct set *s;
 
 	SETS(s) {
@@ -319,7 +320,7 @@ set_decay_dirty(struct set *s, int64_t ms, uint64_t now)
 
 	/* What goes back at once had better not come by 2 MiB. */
 	if (ms == 0)
-		pool_unmark(&s->pool);
+		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
 	decay_set(&s->decay, ms, now);
 	store_rlx(&s->look, set_dirty_least());
 }
@@ -369,6 +370,9 @@ set_stats_add(const struct set *s, struct stats_arena *st)
 		p->bytes += load_rlx(&rs->purged[k].bytes) +
 		    load_rlx(&pl->purged[k].bytes);
 	}
+	st->nhugify += load_rlx(&rs->nhugify);
+	st->nhugify_failed += load_rlx(&rs->nfail);
+	st->ndehugify += load_rlx(&rs->nbreak);
 }
 
 bool

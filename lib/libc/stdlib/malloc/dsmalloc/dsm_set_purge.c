@@ -151,6 +151,7 @@ set_purge(struct set *s, struct budget *b, uint64_t now)
 	regions_pass(&s->regions, PAGES_DIRTY);
 	(void)regions_purge(&s->regions, REGIONS_ALL, REGIONS_PASS, b);
 	(void)pool_purge(&s->pool, DECAY_NEVER, 0, b);
+	pool_purge_map(&s->pool, b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
 }
@@ -213,6 +214,19 @@ set_purge_pool(struct set *s, const struct decay *d, struct budget *b,
 	(void)pool_purge(&s->pool, old, held - DSM_MIN(held, owed), b);
 }
 
+static bool
+set_owes(const struct set *s)
+{
+	const struct arena *a;
+
+	if (set_dirty(s) != 0)
+		return (true);
+	SET_ARENAS(s, a)
+		if (load_rlx(&a->large.nstock) != 0)
+			return (true);
+	return (false);
+}
+
 /* A visit: large pieces first; but where the last one had no time left, this
  * begins with what comes next. */
 static void
@@ -235,6 +249,8 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 			set_purge_slabs(s, part, b, now);
 		s->stage = (s->stage + 1) % 3;
 	}
+	if (!b->more && (part == DECAY_PARTS || !set_owes(s)))
+		pool_purge_map(&s->pool, b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
 	if (part == DECAY_PARTS && !b->more)
@@ -265,19 +281,6 @@ set_visit_muzzy(struct set *s, struct budget *b, uint64_t now)
 		pool_trim(&s->pool);
 	if (part == DECAY_PARTS && !b->more)
 		decay_turn(&s->muzzy, now);
-}
-
-static bool
-set_owes(const struct set *s)
-{
-	const struct arena *a;
-
-	if (set_dirty(s) != 0)
-		return (true);
-	SET_ARENAS(s, a)
-		if (load_rlx(&a->large.nstock) != 0)
-			return (true);
-	return (false);
 }
 
 /* With a decay time of 0 everything goes, and who makes it dirty pays. */

@@ -30,8 +30,8 @@ _Static_assert(SLAB_WORDS_MIN << (BASE_ARRAY - BASE_SLAB - 1) ==
 struct slab_geom slab_geom[SIZE_NCLASSES];
 
 /*
- * The slab of a class, in bytes: about 16 KiB up to 128-byte slots (32 KiB of
- * 8 bytes, lest the descriptor be above 3.8 per cent of it), 32 KiB to 1 KiB,
+ * The slab of a class, in bytes: about 16 KiB up to 128-byte slots (64 KiB of
+ * 8 bytes, so that all records are under 3.8 per cent of it), 32 KiB to 1 KiB,
  * 64 KiB to 4 KiB, 16 slots to 8 KiB and 8 above, in whole pages; up to
  * SLAB_MORE pages more if that brings the unused tail under one per cent, or
  * where nothing does, as low as it gets (of all classes and sizes of pages,
@@ -39,7 +39,7 @@ struct slab_geom slab_geom[SIZE_NCLASSES];
  * slots cost no memory, so a large slab is paid for only as it is used; large
  * ones spread the cost of opening and closing.
  */
-#define	SLAB_BASE(s)	((s) > 8 && (s) <= 128 ? 16384u :		\
+#define	SLAB_BASE(s)	((s) <= 8 ? 65536u : (s) <= 128 ? 16384u :	\
 			    (s) <= 1024 ? 32768u : (s) <= 4096 ? 65536u : \
 			    (s) <= 8192 ? (s) * 16 : (s) * 8)
 #define	SLAB_MORE	4u

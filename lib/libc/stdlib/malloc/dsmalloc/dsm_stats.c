@@ -26,6 +26,7 @@
 #include "dsm_conf.h"
 #include "dsm_init.h"
 #include "dsm_keeper.h"
+#include "dsm_map.h"
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_set.h"
@@ -58,6 +59,8 @@ const struct stats_item stats_items[] = {
 	PROCESS("allocated", allocated, "in use by the program"),
 	PROCESS("active", active, "pages that hold it"),
 	PROCESS("metadata", metadata, "the allocator's own records"),
+	ITEM("stats.metadata_thp", NULL, PROCESS, stats, metadata_thp, SIZE,
+	    COUNT, "huge pages asked for them"),
 	PROCESS("resident", resident, "active, metadata and unused pages"
 	    " not yet given back"),
 	PROCESS("mapped", mapped, "address space of all arenas"),
@@ -105,6 +108,12 @@ const struct stats_item stats_items[] = {
 	    "large objects taken back"),
 	ARENA("large.nrequests", NULL, large_nmalloc, U64, COUNT,
 	    "calls that asked for a large object"),
+	ARENA("hpa_shard.nhugifies", NULL, nhugify, U64, COUNT,
+	    "regions made huge pages"),
+	ARENA("hpa_shard.nhugify_failures", NULL, nhugify_failed, U64, COUNT,
+	    "regions that could not be made huge pages"),
+	ARENA("hpa_shard.ndehugifies", NULL, ndehugify, U64, COUNT,
+	    "huge pages broken up"),
 
 	BIN("nrequests", "requests", nrequests, U64,
 	    "calls that asked for the class"),
@@ -157,7 +166,8 @@ stats_read(struct stats *s)
 	stats_read_arena(ARENA_ALL, &s->total);
 	s->nthreads = s->total.nthreads;
 	s->cached = cache_bytes_all();
-	s->metadata = base_bytes();
+	s->metadata = base_bytes() + map_bytes();
+	s->metadata_thp = base_nhuge() + map_nhuge();
 	/* The counters move while they are read: never below zero. */
 	used = s->total.small + s->total.large;
 	s->allocated = used > s->cached ? used - s->cached : 0;
@@ -278,7 +288,7 @@ stats_text_summary(const struct print_sink *to, const struct stats *s)
 
 	print_to(to, "\nMemory of the process\n");
 	for (it = stats_items; it < stats_items + stats_nitems; it++)
-		if (it->scope == STATS_PROCESS)
+		if (it->scope == STATS_PROCESS && it->head != NULL)
 			print_to(to, "  %-10s %12s  %s\n", it->head,
 			    print_size(stats_value(it, s, &s->total, 0), buf),
 			    it->help);

@@ -19,7 +19,8 @@
 struct stats {
 	size_t		allocated;	/* small + large - cached */
 	size_t		active;
-	size_t		metadata;	/* base memory */
+	size_t		metadata;	/* base memory, the map */
+	size_t		metadata_thp;	/* huge pages asked for it */
 	size_t		resident;	/* active + dirty + metadata */
 	size_t		mapped;
 	size_t		retained;

@@ -6,6 +6,8 @@
 
 #include "unit_test_subr.h"
 
+#define	ROLLUP		"/proc/self/smaps_rollup"
+
 #define	CHUNK	((size_t)64 << 10)
 
 /* Two types, with the sizes that the allocator itself asks for. */
@@ -143,6 +145,96 @@ ATF_TC_BODY(large_objects, tc)
 	ATF_CHECK(mincore(p, 1, &vec) != 0);
 }
 
+/* Two types more, of which a chunk holds eight objects. */
+#define	TYPE_D		(BASE_ARRAY + 8)
+#define	TYPE_E		(BASE_ARRAY + 9)
+#define	SIZE_D		((size_t)8128)
+#define	PER_CHUNK	8
+#define	HUGE		((size_t)2 << 20)
+
+static char *objs[(64 << 20) / SIZE_D];
+static unsigned int nobjs;
+
+static void
+records(enum base_type type, size_t bytes)
+{
+	char *p;
+
+	while (nobjs * SIZE_D < bytes) {
+		ATF_REQUIRE((p = base_alloc(type, SIZE_D)) != NULL);
+		ATF_REQUIRE_EQ(SIZE_D, all_bytes(p, SIZE_D, 0));
+		memset(p, 1, SIZE_D);
+		objs[nobjs++] = p;
+	}
+}
+
+/* What is resident is what is said to be, but for the headers of empty chunks
+ * and what this program itself touches. */
+static void
+check_resident(long before, size_t bytes, size_t slack)
+{
+	size_t rss = (size_t)(proc_number(ROLLUP, "Rss:") - before) << 10;
+
+	bytes = base_bytes() - bytes;
+	ATF_CHECK_MSG(rss <= bytes + slack && bytes <= rss + slack,
+	    "%zu resident, %zu known", rss, bytes);
+}
+
+ATF_TC(huge);
+ATF_TC_HEAD(huge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "metadata_thp:auto has huge pages once "
+	    "there is much, little ahead of the use, and gives them back");
+}
+ATF_TC_BODY(huge, tc)
+{
+	size_t before, live;
+	unsigned int i, n;
+	long huge, rss;
+
+	if (os_thp(true) == OS_THP_NOBODY || os_page != 4096)
+		atf_tc_skip("no huge pages");
+	memset(objs, 0, sizeof(objs));
+	rss = proc_number(ROLLUP, "Rss:");
+	huge = proc_number(ROLLUP, "AnonHugePages:");
+	before = base_bytes();
+	base_thp = BASE_THP_GROWN;
+	records(TYPE_D, 8 * HUGE - 2 * CHUNK - before);
+	ATF_CHECK_EQ(0, base_nhuge());
+	check_resident(rss, before, HUGE / 8);
+	records(TYPE_D, 24 * HUGE);
+	ATF_CHECK_MSG(base_nhuge() >= 16 && base_nhuge() <= 18, "%u",
+	    base_nhuge());
+	ATF_CHECK(base_bytes() - before <= 24 * HUGE / (PER_CHUNK *
+	    SIZE_D) * CHUNK + HUGE);
+	huge = proc_number(ROLLUP, "AnonHugePages:") - huge;
+	if (huge == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_EQ((long)(base_nhuge() * HUGE >> 10), huge);
+	check_resident(rss, before, HUGE / 8);
+	/* Of every 32 chunks one stays. */
+	for (i = n = 0; i < nobjs; i++)
+		if (i / PER_CHUNK % 32 != 0) {
+			base_free(TYPE_D, objs[i], SIZE_D);
+			objs[i] = NULL;
+		} else
+			n++;
+	live = n * SIZE_D;
+	ATF_CHECK_MSG(base_bytes() - before <= live + live / 8 + 3 * HUGE / 2,
+	    "%zu for %zu", base_bytes() - before, live);
+	check_resident(rss, before, 24 * HUGE / CHUNK * os_page + HUGE / 8);
+	for (i = 0; i < nobjs; i++)
+		if (objs[i] != NULL)
+			ATF_REQUIRE_EQ(SIZE_D, all_bytes(objs[i], SIZE_D, 1));
+	/* What was kept is used first, and is all zero. */
+	n = base_nhuge();
+	nobjs = 0;
+	records(TYPE_E, 20 * HUGE);
+	ATF_CHECK_EQ(n, base_nhuge());
+	check_resident(rss, before, HUGE);
+}
+
 ATF_TC(no_memory);
 ATF_TC_HEAD(no_memory, tc)
 {
@@ -173,6 +265,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, reuse);
 	ATF_TP_ADD_TC(tp, empty_chunks);
 	ATF_TP_ADD_TC(tp, large_objects);
+	ATF_TP_ADD_TC(tp, huge);
 	ATF_TP_ADD_TC(tp, no_memory);
 
 	return (atf_no_error());

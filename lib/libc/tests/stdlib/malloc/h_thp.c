@@ -8,7 +8,8 @@
  * h_thp [-d] MIB [BLOCKS]: use so much memory in small objects, then so many
  * blocks of 3,000,000 bytes, and print in KiB: what of the process is in huge
  * pages, how long the mappings with these blocks are that have advice for or
- * against them, and what is dirty by malloc's own account.  -d: with huge pages
+ * against them, and all others that have advice for them; by malloc's own
+ * account what is dirty, and how many huge pages its records have.  -d: with huge pages
  * switched off for this process, and those that it executes.
  */
 #include <sys/prctl.h>
@@ -51,7 +52,7 @@ has_blocks(uintptr_t lo, uintptr_t hi)
 static void
 print_mappings(void)
 {
-	long against = 0, asked = 0, huge = 0;
+	long against = 0, asked = 0, huge = 0, other = 0;
 	uintptr_t a, b, hi = 0, lo = 0;
 	char line[512];
 	FILE *f;
@@ -65,21 +66,38 @@ print_mappings(void)
 		}
 		if (strncmp(line, "AnonHugePages:", 14) == 0)
 			huge += strtol(line + 14, NULL, 10);
-		if (strncmp(line, "VmFlags:", 8) != 0 || !has_blocks(lo, hi))
+		if (strncmp(line, "VmFlags:", 8) != 0)
 			continue;
+		if (!has_blocks(lo, hi)) {
+			if (strstr(line, " hg") != NULL)
+				other += (long)((hi - lo) >> 10);
+			continue;
+		}
 		if (strstr(line, " hg") != NULL)
 			asked += (long)((hi - lo) >> 10);
 		if (strstr(line, " nh") != NULL)
 			against += (long)((hi - lo) >> 10);
 	}
 	(void)fclose(f);
-	printf("huge=%ld\nfor=%ld\nagainst=%ld\n", huge, asked, against);
+	printf("huge=%ld\nfor=%ld\nagainst=%ld\nother=%ld\n", huge, asked,
+	    against, other);
+}
+
+static size_t
+figure(const char *name)
+{
+	size_t len, n;
+
+	len = sizeof(n);
+	if (mallctl(name, &n, &len, NULL, 0) != 0)
+		exit(2);
+	return (n);
 }
 
 int
 main(int argc, char **argv)
 {
-	size_t dirty, i, len = sizeof(dirty), n;
+	size_t dirty, i, n;
 
 	if (argc > 1 && strcmp(argv[1], "-d") == 0) {
 		argv[1] = argv[0];
@@ -97,9 +115,9 @@ main(int argc, char **argv)
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	for (i = 0; i < n; i++)
 		use(3000000);
-	if (mallctl("stats.arenas.4096.pdirty", &dirty, &len, NULL, 0) != 0)
-		return (2);
+	dirty = figure("stats.arenas.4096.pdirty");
 	print_mappings();
-	printf("dirty=%zu\n", dirty * (size_t)getpagesize() >> 10);
+	printf("dirty=%zu\nrecords=%zu\n", dirty * (size_t)getpagesize() >> 10,
+	    figure("stats.metadata_thp"));
 	return (0);
 }

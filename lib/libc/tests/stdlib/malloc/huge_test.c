@@ -14,6 +14,9 @@
 #define	BLOCK	1024
 #define	NBLOCKS	(96 * MB / BLOCK)
 
+/* Regions that are dense become huge pages soon. */
+const char *malloc_conf = "hpa_hugify_delay_ms:100";
+
 static char *blocks[NBLOCKS];
 
 /* A figure of /proc/self/smaps_rollup, in KiB; by system calls alone. */
@@ -156,6 +159,140 @@ ATF_TC_BODY(broken, tc)
 			    (unsigned)i));
 }
 
+/* Blocks of 64 KiB, and which of them stay. */
+static void
+fill_64k(size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (blocks[i] == NULL) {
+			ATF_REQUIRE((blocks[i] = malloc(65536)) != NULL);
+			memset(blocks[i], 1, 65536);
+		}
+}
+
+static void
+free_64k(size_t n, size_t every)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (every == 0 || i % every != 0) {
+			free(blocks[i]);
+			blocks[i] = NULL;
+		}
+}
+
+/* So many huge pages are broken up that nothing is to be huge any more, until
+ * they have gone. */
+ATF_TC_WITHOUT_HEAD(many_broken);
+ATF_TC_BODY(many_broken, tc)
+{
+	const size_t n = 640 * MB >> 16;
+
+	require_madvise();
+	fill_64k(n);
+	if (huge() == 0)
+		atf_tc_skip("the system has no huge page to give");
+	free_64k(n, 8);
+	purge();
+	ATF_CHECK_MSG(huge() < 64 * 1024, "%ld KiB are huge", huge());
+	fill_64k(n);
+	ATF_CHECK_MSG(huge() < 64 * 1024, "%ld KiB are huge", huge());
+	free_64k(n, 0);
+	purge();
+	fill_64k(n);
+	ATF_CHECK_MSG(huge() > 512 * 1024, "only %ld KiB are huge", huge());
+}
+
+static uint64_t
+count(const char *name)
+{
+	size_t len;
+	uint64_t n;
+
+	len = sizeof(n);
+	ATF_REQUIRE_EQ_MSG(0, mallctl(name, &n, &len, NULL, 0), "%s", name);
+	return (n);
+}
+
+/* Visit what is dirty for two seconds, or until so much is huge. */
+static void
+decay(long enough)
+{
+	ssize_t ms = 200;
+	int i;
+
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
+	    sizeof(ms)));
+	for (i = 0; i < 40 && huge() < enough; i++) {
+		/* Something dirty. */
+		free(malloc(100000));
+		(void)usleep(50000);
+		ATF_REQUIRE_EQ(0, mallctl("arena.4096.decay", NULL, NULL, NULL,
+		    0));
+	}
+}
+
+/* What is of the time when the process was small, and what was broken up and
+ * has filled again, becomes huge once it has been full for a while. */
+ATF_TC_WITHOUT_HEAD(hugified);
+ATF_TC_BODY(hugified, tc)
+{
+	const size_t n = 96 * MB >> 16;
+	long before, first, full, half, rss;
+	size_t i;
+
+	require_madvise();
+	rss = resident();
+	fill_64k(n);
+	if ((first = huge()) == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_MSG(first <= 84 * 1024, "%ld KiB are huge", first);
+	decay(94 * 1024);
+	full = huge();
+	if (count("stats.arenas.4096.hpa_shard.nhugify_failures") != 0)
+		atf_tc_skip("the system makes no huge pages");
+	ATF_CHECK_MSG(full >= 92 * 1024, "%ld, %ld KiB are huge", first, full);
+	ATF_CHECK(count("stats.arenas.4096.hpa_shard.nhugifies") >= 4);
+	free_64k(n, 8);
+	purge();
+	half = huge();
+	before = resident();
+	ATF_CHECK_MSG(half < full / 4, "%ld of %ld KiB are huge", half, full);
+	ATF_CHECK_MSG(before - rss < 24 * 1024, "%ld KiB are left",
+	    before - rss);
+	ATF_CHECK(count("stats.arenas.4096.hpa_shard.ndehugifies") >= 44);
+	fill_64k(n);
+	ATF_CHECK_MSG(huge() < full / 4, "%ld KiB are huge at once", huge());
+	decay(90 * 1024);
+	ATF_CHECK_MSG(huge() >= 88 * 1024, "%ld KiB are huge again", huge());
+	ATF_CHECK_MSG(resident() - rss < 102 * 1024, "%ld KiB for 96 MiB",
+	    resident() - rss);
+	for (i = 0; i < n; i++)
+		ATF_REQUIRE_EQ(65536, all_bytes(blocks[i], 65536, 1));
+}
+
+/* The same where all goes back at once: then nothing is to be huge at all. */
+ATF_TC_WITHOUT_HEAD(many_broken_now);
+ATF_TC_BODY(many_broken_now, tc)
+{
+	const size_t n = 640 * MB >> 16;
+	ssize_t ms = 0;
+
+	require_madvise();
+	fill_64k(n);
+	if (huge() == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
+	    sizeof(ms)));
+	free_64k(n, 8);
+	free_64k(n, 0);
+	fill_64k(n);
+	ATF_CHECK_EQ_MSG(0, huge(), "%ld KiB are huge", huge());
+}
+
 /* Huge pages that two blocks share, or a block and free space. */
 ATF_TC_WITHOUT_HEAD(blocks);
 ATF_TC_BODY(blocks, tc)
@@ -280,6 +417,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, dense);
 	ATF_TP_ADD_TC(tp, sparse);
 	ATF_TP_ADD_TC(tp, broken);
+	ATF_TP_ADD_TC(tp, many_broken);
+	ATF_TP_ADD_TC(tp, many_broken_now);
+	ATF_TP_ADD_TC(tp, hugified);
 	ATF_TP_ADD_TC(tp, blocks);
 	ATF_TP_ADD_TC(tp, grown);
 	ATF_TP_ADD_TC(tp, cache);

@@ -338,8 +338,7 @@ records(size_t size, size_t mib, double most)
 		list = p;
 	}
 	active = get("stats.active");
-	/* The map has a word for each 4 KiB beside. */
-	n = get("stats.metadata") + active / 4096 * 8;
+	n = get("stats.metadata");
 	printf("size %zu: %zu of %zu, %.2f%%\n", size, n, active,
 	    100.0 * (double)n / (double)active);
 	ATF_CHECK_MSG((double)n <= (double)active * most / 100,
@@ -349,7 +348,7 @@ records(size_t size, size_t mib, double most)
 		free(p);
 	}
 	purge();
-	ATF_CHECK_MSG(get("stats.metadata") <= before + (512 << 10),
+	ATF_CHECK_MSG(get("stats.metadata") <= before + (256 << 10),
 	    "%zu bytes of records for nothing, %zu before",
 	    get("stats.metadata"), before);
 }
@@ -365,8 +364,7 @@ ATF_TC_BODY(records, tc)
 {
 
 	records(64, 256, 1.5);
-	/* 3.8 is the goal. */
-	records(8, 64, 4.5);
+	records(8, 128, 3.8);
 	records(64, 256, 1.5);
 }
 

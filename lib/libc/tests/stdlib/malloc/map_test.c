@@ -11,6 +11,8 @@
 #include "dsm_map.h"
 #include "unit_test_subr.h"
 
+#define	ROLLUP		"/proc/self/smaps_rollup"
+
 #define	LEAF		((uintptr_t)1 << MAP_LEAF_SHIFT)
 #define	TOP		((uintptr_t)1 << MAP_ADDR_BITS)
 /* A GiB far from what the system maps by itself. */
@@ -125,6 +127,55 @@ ATF_TC_BODY(words, tc)
 		}
 }
 
+/* Give a word to one granule of each of so many pages of words. */
+static void
+set_some(uintptr_t a, size_t n, const void *span)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		map_set_one(at(a + i * LEAF / 512 + LEAF / 1024), span, 24);
+}
+
+ATF_TC(release);
+ATF_TC_HEAD(release, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Pages of words are counted once each, "
+	    "and given back where all is released, not beside");
+}
+ATF_TC_BODY(release, tc)
+{
+	uintptr_t a = SOMEWHERE, span = LEAF / 512;
+	size_t before = map_bytes();
+	struct span s;
+
+	if (os_page != 4096)
+		atf_tc_skip("other pages than 4 KiB");
+	ATF_REQUIRE(map_prepare(at(a), 2 * LEAF));
+	ATF_CHECK(!map_holds(at(a), 2 * LEAF));
+	set_some(a, 1000, &s);
+	set_some(a + 100 * span, 10, &s);
+	map_set(at(a), span, &s, 24);
+	ATF_CHECK_EQ(before + 1000 * os_page, map_bytes());
+	map_clear(at(a), span);
+	set_some(a + span, 998, NULL);
+	ATF_CHECK_EQ(before + 1000 * os_page, map_bytes());
+	ATF_CHECK(map_holds(at(a), 2 * LEAF));
+	/* All of a page's words have to go for it to go. */
+	ATF_CHECK(!map_holds(at(a + 4096), span));
+	map_release(at(a + 4096), span);
+	ATF_CHECK_EQ(before + 1000 * os_page, map_bytes());
+	map_release(at(a), 999 * span + span - 4096);
+	ATF_CHECK_EQ(before + os_page, map_bytes());
+	ATF_CHECK(!map_holds(at(a), 999 * span));
+	ATF_CHECK(map_holds(at(a), 1000 * span));
+	ATF_CHECK_EQ(&s, map_span(map_find(at(a + 999 * span + span / 2))));
+	ATF_CHECK_EQ(0, map_find(at(a + span / 2)));
+	check_range(a + 5 * span - 4096, 3);
+	ATF_CHECK_EQ(before + 3 * os_page, map_bytes());
+}
+
 ATF_TC(impossible);
 ATF_TC_HEAD(impossible, tc)
 {
@@ -185,12 +236,62 @@ ATF_TC_BODY(late_window, tc)
 	ATF_CHECK_EQ(&span, map_span(map_word(at(SOMEWHERE))));
 }
 
+/*
+ * Leaves of the window that are huge pages: a part of one stays, an eighth and
+ * more goes.
+ */
+ATF_TC(huge);
+ATF_TC_HEAD(huge, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "metadata_thp:always has leaves that "
+	    "are huge pages, until an eighth of one is not needed");
+}
+ATF_TC_BODY(huge, tc)
+{
+	uintptr_t a, span = LEAF / 512;
+	struct span s;
+	size_t before;
+	long rss;
+
+	if (os_thp(true) == OS_THP_NOBODY || os_page != 4096)
+		atf_tc_skip("no huge pages");
+	/* A window as one is opened with the option; the test has none yet. */
+	ATF_REQUIRE_EQ(0, map_window.n);
+	base_thp = BASE_THP_ALWAYS;
+	a = SOMEWHERE;
+	before = map_bytes();
+	rss = proc_number(ROLLUP, "Rss:");
+	ATF_REQUIRE(map_prepare(at(a), LEAF));
+	ATF_CHECK_EQ(1, map_nhuge());
+	ATF_CHECK_EQ(before + MIB(2), map_bytes());
+	set_some(a, 400, &s);
+	ATF_CHECK_EQ(before + MIB(2), map_bytes());
+	if (proc_number(ROLLUP, "AnonHugePages:") == 0)
+		atf_tc_skip("the system has no huge page to give");
+	ATF_CHECK_EQ(2048, proc_number(ROLLUP, "AnonHugePages:"));
+	set_some(a, 300, NULL);
+	map_release(at(a), 63 * span);
+	ATF_CHECK_EQ(before + MIB(2), map_bytes());
+	ATF_CHECK_EQ(1, map_nhuge());
+	map_release(at(a), 300 * span);
+	ATF_CHECK_EQ(before + 212 * os_page, map_bytes());
+	ATF_CHECK_EQ(0, map_nhuge());
+	ATF_CHECK_EQ(0, proc_number(ROLLUP, "AnonHugePages:"));
+	rss = proc_number(ROLLUP, "Rss:") - rss;
+	ATF_CHECK_MSG(rss < 1200, "%ld KiB", rss);
+	ATF_CHECK_EQ(&s, map_span(map_find(at(a + 399 * span + span / 2))));
+	ATF_CHECK_EQ(0, map_find(at(a + span / 2)));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, nothing);
 	ATF_TP_ADD_TC(tp, ranges);
 	ATF_TP_ADD_TC(tp, words);
+	ATF_TP_ADD_TC(tp, release);
+	ATF_TP_ADD_TC(tp, huge);
 	ATF_TP_ADD_TC(tp, impossible);
 	ATF_TP_ADD_TC(tp, late_window);
 

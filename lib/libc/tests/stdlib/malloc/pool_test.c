@@ -549,7 +549,7 @@ ATF_TC_BODY(marks, tc)
 	ATF_CHECK_EQ(1, pool.marks.n);
 	ATF_CHECK(!pool_marked(&pool, lo));
 	/* Known still, but nothing more comes to it. */
-	pool_unmark(&pool);
+	pool_unmark(&pool, POOL_MARKLESS_NOW);
 	ATF_CHECK(pool_marked(&pool, lo + MIB(6)));
 	pool_mark(&pool, lo, MIB(2), false);
 	ATF_CHECK(!pool_marked(&pool, lo));

@@ -381,8 +381,8 @@ ATF_TC_BODY(no_memory, tc)
 	ATF_CHECK_EQ(before, base_bytes());
 	fake.max = SIZE_MAX;
 	s = open_slab(1);
-	/* 4096 slots: 64 words in each bitmap. */
-	(void)exhaust_base(BASE_SLAB + 4, (size_t)19 * DSM_CACHELINE);
+	/* 8192 slots: 128 words in each bitmap. */
+	(void)exhaust_base(BASE_SLAB + 5, (size_t)35 * DSM_CACHELINE);
 	before = regions.used;
 	ATF_CHECK_EQ(NULL, slab_open(&regions, owner, 1, TAG));
 	ATF_CHECK_EQ(before, regions.used);

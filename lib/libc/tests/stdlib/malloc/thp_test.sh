@@ -3,7 +3,8 @@
 #
 # The option thp: which advice the system gets, and what comes of it.
 
-# measure CONF [ARGS ...]: sets huge, for, against and dirty, in KiB.
+# measure CONF [ARGS ...]: sets huge, asked, against, other and dirty, in KiB,
+# and records, in huge pages.
 measure()
 {
 	local conf=${1}
@@ -21,6 +22,8 @@ measure()
 	huge=$(sed -n 's/^huge=//p' out)
 	asked=$(sed -n 's/^for=//p' out)
 	against=$(sed -n 's/^against=//p' out)
+	other=$(sed -n 's/^other=//p' out)
+	records=$(sed -n 's/^records=//p' out)
 	dirty=$(sed -n 's/^dirty=//p' out)
 }
 
@@ -119,6 +122,33 @@ disabled_body()
 	is "${dirty}" -le 8192
 }
 
+atf_test_case metadata
+metadata_head()
+{
+	atf_set "descr" "metadata_thp:always puts the records into huge" \
+	    "pages, and nothing else; disabled, and auto in a small process," \
+	    "none"
+}
+metadata_body()
+{
+	local conf
+	for conf in thp:never thp:never,metadata_thp:disabled \
+	    thp:never,metadata_thp:auto; do
+		measure "${conf}" 200
+		is "${other}" -eq 0
+		is "${records}" -eq 0
+		is "${huge}" -eq 0
+	done
+	# A leaf of the map, and 3 MiB of descriptors.
+	measure thp:never,metadata_thp:always 200
+	is "${asked}" -eq 0
+	is "${records}" -ge 2
+	is "${records}" -le 6
+	is "${other}" -eq $((records * 2048))
+	given || atf_skip "the system gives no huge pages"
+	is "${huge}" -eq "${other}"
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case auto
@@ -126,4 +156,5 @@ atf_init_test_cases()
 	atf_add_test_case never
 	atf_add_test_case default
 	atf_add_test_case disabled
+	atf_add_test_case metadata
 }
