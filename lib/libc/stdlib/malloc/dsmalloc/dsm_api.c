@@ -66,7 +66,7 @@ api_nomem(size_t size)
 static DSM_INLINE void *
 api_large(struct cache *c, size_t size, size_t align, bool *zeroed)
 {
-	struct arena *a = c != NULL ? c->arena : arena_zero();
+	struct arena *a = c != NULL ? c->arena : cache_arena_none();
 	void *p;
 
 	cache_tick_large(c);

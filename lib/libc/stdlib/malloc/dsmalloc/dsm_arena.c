@@ -30,7 +30,8 @@
  * 10 to 15 per cent less memory with two arenas, and fewer page faults).  The
  * regions' lock is taken once a slab or large block, of 16 KiB at the least.
  * A domain's arenas would be a set of their own; an explicit arena
- * (dsm_explicit.h) is one by itself.
+ * (dsm_explicit.h) is one by itself, and so is an automatic one that has got
+ * hooks or a decay time of its own (dsm_apart.h).
  *
  * Lock order.  Each may be taken with those above it held, never the other
  * way round (debug builds assert it by enum lock_rank):
@@ -74,6 +75,8 @@ static struct lock arena_lock = LOCK_INITIALIZER(LOCK_ARENA);
 static struct arena *arena_table[ARENA_MAX];		/* atomic */
 static unsigned	 arena_auto;		/* constant after boot */
 static unsigned	 arena_end;		/* indices there are; atomic */
+static struct arena *arena_hooks;	/* for requests of theirs, NULL: the
+					   first; atomic */
 
 /* Bins with less than this in free slots are not searched for pages to
  * purge: it is what two slabs of the smallest classes hold. */
@@ -140,6 +143,21 @@ arena_zero(void)
 	return (arena_get(0));
 }
 
+struct arena *
+arena_within(void)
+{
+	struct arena *a = load_acq(&arena_hooks);
+
+	return (a != NULL ? a : arena_zero());
+}
+
+void
+arena_set_within(struct arena *a)
+{
+
+	store_rel(&arena_hooks, a);
+}
+
 unsigned
 arena_nauto(void)
 {
@@ -184,6 +202,19 @@ arena_bin(struct arena *a, unsigned class)
 	if (unlikely(load_acq(&b->regions) == NULL))
 		arena_bin_init(a, class);
 	return (b);
+}
+
+void
+arena_move_to(struct arena *a, struct regions *rs)
+{
+	unsigned c;
+
+	lock_take(&arena_lock);
+	large_move_to(&a->large, rs);
+	for (c = 1; c < SIZE_NCLASSES; c++)
+		if (a->bins[c].regions != NULL)
+			bin_move_to(&a->bins[c], rs);
+	lock_drop(&arena_lock);
 }
 
 void

@@ -28,12 +28,13 @@
 struct set;
 
 struct arena {
+	/* Atomic, written under the sets' lock. */
+	struct set	*set;		/* whose pages it takes */
 	/* Constant. */
-	struct set	*set;		/* whose pages it has */
 	unsigned	 ind;
 	uint32_t	 tagged;	/* slots are cached by their class:
 					   it is an automatic one */
-	struct arena	*next;		/* of the set; atomic */
+	struct arena	*next;		/* of its first set; atomic */
 	/* Atomic. */
 	uint32_t	 nthreads;
 	uint32_t	 resets;	/* blocks of before are gone */
@@ -68,13 +69,18 @@ void	 arena_boot(void);
 struct arena *arena_new(unsigned ind, struct set *, struct regions *);
 /* Give it a name, as much as fits; NULL: the one it has by default. */
 void	 arena_label(struct arena *, const char *name);
+/* Take pages from others from now on; what it has stays. */
+void	 arena_move_to(struct arena *, struct regions *);
 /* By index; NULL: not made yet, or no index. */
 struct arena *arena_get(unsigned ind);
 /* How many automatic ones there may be, and how many indices are in use. */
 unsigned arena_nauto(void);
 unsigned arena_count(void);
-/* The arena of a re-entrant or cacheless request. */
+/* The arena of a re-entrant or cacheless request; of a hook's, which must not
+ * come to hooks, and to have that be another one. */
 struct arena *arena_zero(void);
+struct arena *arena_within(void);
+void	 arena_set_within(struct arena *);
 static inline struct arena *
 arena_of_large(struct large *l)
 {

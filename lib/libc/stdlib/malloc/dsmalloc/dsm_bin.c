@@ -35,7 +35,18 @@ bin_init(struct bin *b, struct regions *rs, unsigned class, unsigned tag,
 	b->class = (uint8_t)class;
 	b->tag = (uint16_t)tag;
 	b->threads = threads;
+	b->decay = rs->pool->decay;
 	store_rel(&b->regions, rs);
+}
+
+void
+bin_move_to(struct bin *b, struct regions *rs)
+{
+
+	lock_take(&b->lock);
+	store_rlx(&b->decay, rs->pool->decay);
+	store_rel(&b->regions, rs);
+	lock_drop(&b->lock);
 }
 
 static inline bool
@@ -231,12 +242,14 @@ bin_next(struct bin *b, bool open)
 static bool DSM_COLD
 bin_grow(struct bin *b)
 {
+	struct regions *rs = b->regions;
 	bool ok;
 
-	if (!pool_is_lent(b->regions->pool))
+	LOCK_ASSERT(&b->lock);
+	if (!pool_is_lent(rs->pool))
 		return (false);
 	lock_drop(&b->lock);
-	ok = regions_grow(b->regions, slab_geom[b->class].bytes);
+	ok = regions_grow(rs, slab_geom[b->class].bytes);
 	lock_take(&b->lock);
 	return (ok);
 }
@@ -319,6 +332,8 @@ bin_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 	g->bytes += size * (i - first);
 	if (push) {
 		bin_push(b, s);
+		/* Who drains may be asleep: a round comes by. */
+		decay_stir(load_rlx(&b->decay));
 		/* An ending thread lowers the count, then drains: one of us
 		 * sees the other. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -492,7 +507,7 @@ bin_sparse(struct bin *b, struct slab **v, unsigned max)
 	return (n);
 }
 
-/* Ranges of free pages that wait to be purged together. */
+/* Ranges of free pages of one set that wait to be purged together. */
 struct bin_ranges {
 	unsigned	 n;
 	struct region	*in[OS_PURGE_MAX];
@@ -500,14 +515,14 @@ struct bin_ranges {
 };
 
 static void
-bin_give(struct bin *b, struct bin_ranges *br, struct budget *bu)
+bin_give(struct bin_ranges *br, struct budget *bu)
 {
 	struct os_purge how = OS_PURGE_FORCED;
 	unsigned done, i;
 
 	if (br->n == 0)
 		return;
-	done = regions_purge_pages(b->regions, br->in, br->r, br->n, &how);
+	done = regions_purge_pages(br->in[0]->set, br->in, br->r, br->n, &how);
 	for (i = 0; i < done; i++)
 		bu->bytes += br->r[i].len;
 	br->n = 0;
@@ -515,7 +530,7 @@ bin_give(struct bin *b, struct bin_ranges *br, struct budget *bu)
 
 /* The free pages of slabs that nothing is filled from. */
 static void
-bin_purge_slabs(struct bin *b, struct slab **v, unsigned n, struct budget *bu)
+bin_purge_slabs(struct slab **v, unsigned n, struct budget *bu)
 {
 	struct bin_ranges br = { .n = 0 };
 	struct os_range r;
@@ -528,13 +543,14 @@ bin_purge_slabs(struct bin *b, struct slab **v, unsigned n, struct budget *bu)
 			if (first && !region_break(v[i]->span.region, r.addr,
 			    r.len))
 				break;
+			if (br.n == NITEMS(br.r) || (br.n != 0 &&
+			    br.in[0]->set != v[i]->span.region->set))
+				bin_give(&br, bu);
 			br.in[br.n] = v[i]->span.region;
 			br.r[br.n++] = r;
-			if (br.n == NITEMS(br.r))
-				bin_give(b, &br, bu);
 		}
 	}
-	bin_give(b, &br, bu);
+	bin_give(&br, bu);
 }
 
 static void
@@ -557,7 +573,7 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 		lock_take(&b->lock);
 		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
 		lock_drop(&b->lock);
-		bin_purge_slabs(b, v, n, bu);
+		bin_purge_slabs(v, n, bu);
 		lock_take(&b->lock);
 		for (i = 0; i < n; i++)
 			if (bin_relist(b, v[i], now))

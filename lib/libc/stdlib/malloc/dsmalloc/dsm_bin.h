@@ -56,9 +56,11 @@ struct bin {
 	uint32_t	 curslabs;
 	struct slab_head list[SLAB_LISTS]	/* [0] holds the fullest */
 	    DSM_ALIGNED(DSM_CACHELINE);
+	/* Atomic, written under the lock: where slabs come from; NULL: not yet
+	 * used. */
+	struct regions	*regions DSM_ALIGNED(DSM_CACHELINE);
+	struct decay	*decay;		/* theirs */
 	/* Constant after bin_init(). */
-	struct regions	*regions	/* NULL: not yet used */
-	    DSM_ALIGNED(DSM_CACHELINE);
 	const uint32_t	*threads;	/* how many are bound to its arena */
 	uint16_t	 tag;		/* of its slabs' map words */
 	uint8_t		 class;
@@ -85,6 +87,8 @@ struct stats_bin {
 
 void	 bin_init(struct bin *, struct regions *, unsigned class,
 	    unsigned tag, const uint32_t *threads);
+/* Open slabs in others from now on; those that there are stay. */
+void	 bin_move_to(struct bin *, struct regions *);
 /* Up to n slots into dst, lowest address first; 0 when out of memory. */
 unsigned bin_fill(struct bin *, void **dst, unsigned n);
 /* Give slots of this class back: own ones here, others to their slabs. */

@@ -391,13 +391,20 @@ cache_free(struct cache *c, void *p, unsigned class)
 	*--e->sp = p;
 }
 
+struct arena *
+cache_arena_none(void)
+{
+
+	return (cache_is_hidden() ? arena_within() : arena_zero());
+}
+
 void *
 cache_malloc_none(unsigned class)
 {
 	void *p;
 
 	cache_tick_none();
-	if (bin_fill(arena_bin(arena_zero(), class), &p, 1) == 0)
+	if (bin_fill(arena_bin(cache_arena_none(), class), &p, 1) == 0)
 		return (NULL);
 	return (p);
 }

@@ -125,6 +125,7 @@ DSM_HIDDEN __thread struct cache *cache_self
 /* For hooks_enter() and hooks_leave(). */
 void	*cache_hide(void);
 void	 cache_show(void *);
+bool	 cache_is_hidden(void);
 /* Called when a thread gets its first cache, to hear of the thread's end. */
 DSM_HIDDEN void (*cache_attached)(struct cache *);
 
@@ -164,6 +165,8 @@ void	 cache_enter_stray(void);
 void	*cache_malloc(struct cache *, unsigned class);
 void	 cache_free(struct cache *, void *, unsigned class);
 void	*cache_malloc_none(unsigned class);
+/* Who serves a request without a cache. */
+struct arena *cache_arena_none(void);
 void	 cache_free_none(void *);
 /* A slot of an explicit arena: only who is bound to that keeps it. */
 void	 cache_free_explicit(struct cache *, void *, struct slab *);

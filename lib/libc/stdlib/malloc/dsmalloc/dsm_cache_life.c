@@ -121,6 +121,13 @@ cache_show(void *c)
 	cache_self = c;
 }
 
+bool
+cache_is_hidden(void)
+{
+
+	return (cache_self == CACHE_HIDDEN);
+}
+
 /*
  * This thread's first slow path: it gets a cache and is bound to an arena.
  * The gate is passed as a stray; the cache is entered before that is left.

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 
+#include "dsm_apart.h"
 #include "dsm_arena.h"
 #include "dsm_cache.h"
 #include "dsm_conf.h"
@@ -192,10 +193,13 @@ CTL_HANDLER(ctl_arena_purge)
 	return (set_decay(index[0], true) ? 0 : EFAULT);
 }
 
-/* What the caller's own cache holds of the arena is seen to here. */
+/* What the caller's own cache holds of the arena is seen to here.  A hook may
+ * be part of a visit to the arena, which would be waited for. */
 CTL_HANDLER(ctl_arena_reset)
 {
 
+	if (hooks_within())
+		return (EFAULT);
 	if (cache_arena()->ind == index[0])
 		cache_flush_self();
 	return (explicit_reset(index[0]) ? 0 : EFAULT);
@@ -204,6 +208,8 @@ CTL_HANDLER(ctl_arena_reset)
 CTL_HANDLER(ctl_arena_destroy)
 {
 
+	if (hooks_within())
+		return (EFAULT);
 	return (explicit_destroy(index[0]) ? 0 : EFAULT);
 }
 
@@ -230,7 +236,9 @@ CTL_HANDLER(ctl_arena_hooks)
 CTL_HANDLER(ctl_arena_hooks_set)
 {
 
-	return (explicit_hooks_set(index[0], v->hooks) ? 0 : EFAULT);
+	if (hooks_within())
+		return (EFAULT);
+	return (apart_hooks_set(index[0], v->hooks));
 }
 
 /* What is written, if anything, are the hooks of the arena that is read. */
@@ -243,23 +251,37 @@ CTL_HANDLER(ctl_arenas_create)
 	return (v->u != 0 ? 0 : EAGAIN);
 }
 
-/* The automatic arenas share their pages, and so their times; where: what the
- * time is of. */
+/* where: what the time is of. */
 CTL_HANDLER(ctl_decay_get)
 {
+	int64_t ms;
 
-	v->zs = (ptrdiff_t)set_decay_ms_get(index[0],
-	    *(const enum pages *)k->where);
+	if (!set_decay_ms_get(index[0], *(const enum pages *)k->where, &ms))
+		return (EFAULT);
+	v->zs = (ptrdiff_t)ms;
 	return (0);
 }
 
 CTL_HANDLER(ctl_arena_decay_set)
 {
+	enum pages kind = *(const enum pages *)k->where;
+	int64_t ms;
+	int error;
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (set_decay_ms_set(index[0], *(const enum pages *)k->where,
-	    v->zs) ? 0 : EFAULT);
+	if (set_decay_ms_get(index[0], kind, &ms) && ms == v->zs)
+		return (0);
+	if ((error = apart_own(index[0])) != 0)
+		return (error);
+	return (set_decay_ms_set(index[0], kind, v->zs) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_default_decay_get)
+{
+
+	v->zs = (ptrdiff_t)set_decay_ms_new(*(const enum pages *)k->where);
+	return (0);
 }
 
 CTL_HANDLER(ctl_default_decay_set)
@@ -267,8 +289,8 @@ CTL_HANDLER(ctl_default_decay_set)
 
 	if (v->zs < -1 || v->zs > CTL_DECAY_MAX)
 		return (EFAULT);
-	return (set_decay_ms_set(0, *(const enum pages *)k->where, v->zs) ?
-	    0 : EFAULT);
+	set_decay_ms_renew(*(const enum pages *)k->where, v->zs);
+	return (0);
 }
 
 CTL_HANDLER(ctl_bin_size)
@@ -390,9 +412,9 @@ static const struct ctl_key ctl_keys[] = {
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
 	KEY("arenas.create", CREATE, ctl_arenas_create, NULL, NULL),
-	KEY("arenas.dirty_decay_ms", SSIZE, ctl_decay_get,
+	KEY("arenas.dirty_decay_ms", SSIZE, ctl_default_decay_get,
 	    ctl_default_decay_set, &ctl_dirty),
-	KEY("arenas.muzzy_decay_ms", SSIZE, ctl_decay_get,
+	KEY("arenas.muzzy_decay_ms", SSIZE, ctl_default_decay_get,
 	    ctl_default_decay_set, &ctl_muzzy),
 	KEY("arenas.quantum", SIZE, ctl_value_size, NULL, &ctl_quantum),
 	KEY("arenas.page", SIZE, ctl_page, NULL, NULL),

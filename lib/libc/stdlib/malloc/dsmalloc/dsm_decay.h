@@ -67,6 +67,15 @@ void	 decay_init(struct decay *, int64_t ms);
 uint64_t decay_now(void);
 /* There is something dirty: see that a round begins, if none is on. */
 void	 decay_arm(struct decay *, uint64_t now);
+/* The same by who has made it so, at a line's worth; NULL: nobody's. */
+static inline void
+decay_stir(struct decay *d)
+{
+
+	if (d != NULL && unlikely(load_rlx(&d->next) == DECAY_NEVER))
+		decay_arm(d, load_rlx(&decay_clock));
+}
+
 /* A new time; what is dirty already is looked at within it. */
 void	 decay_set(struct decay *, int64_t ms, uint64_t now);
 /* Start a visit if it is due; who does calls decay_end. */

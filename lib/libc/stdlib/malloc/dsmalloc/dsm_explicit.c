@@ -54,7 +54,8 @@ explicit_claim(unsigned index, bool unbound)
 	lock_take(&set_lock);
 	if (index >= arena_nauto() && index < ARENA_MAX && set_exists(index))
 		a = arena_get(index);
-	if (a != NULL && unbound && load_rlx(&a->nthreads) != 0)
+	if (a != NULL && ((unbound && load_rlx(&a->nthreads) != 0) ||
+	    a == arena_within()))
 		a = NULL;
 	if (a != NULL)
 		store_rlx(&a->set->shut, SET_SHUT);
@@ -134,10 +135,14 @@ explicit_destroy(unsigned index)
 struct hooks *
 explicit_hooks_get(unsigned index)
 {
+	const struct set *s;
 
+	if (index < arena_nauto() && arena_get(index) == NULL)
+		return (&hooks_default);
 	if (index >= ARENA_MAX || !set_exists(index))
 		return (NULL);
-	return (load_rlx(&arena_get(index)->set->pool.hooks));
+	s = load_acq(&arena_get(index)->set);
+	return (load_rlx(&s->pool.hooks));
 }
 
 bool

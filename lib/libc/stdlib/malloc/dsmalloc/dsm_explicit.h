@@ -23,6 +23,9 @@
  * added up under ARENA_DESTROYED.  Its descriptors stay for the next one that
  * is created, which has the same index, so cycles cost no metadata.
  *
+ * Whoever claims an arena waits for the visits to it, so no hook may: one is
+ * perhaps part of such a visit.
+ *
  * Locks: the sets', to claim an arena; the rest runs without it.
  */
 #ifndef _DSM_EXPLICIT_H_
@@ -39,7 +42,8 @@ unsigned explicit_create(struct hooks *);
 bool	 explicit_reset(unsigned index);
 bool	 explicit_destroy(unsigned index);
 /* The hooks of any arena, NULL: there is none; others for an explicit one,
- * which nobody may use meanwhile. */
+ * which nobody may use meanwhile, and which must be able to handle the memory
+ * that it has. */
 struct hooks *explicit_hooks_get(unsigned index);
 bool	 explicit_hooks_set(unsigned index, struct hooks *);
 /* Of any arena; false: there is none. */

@@ -12,6 +12,7 @@
 
 void *(*hooks_hide)(void);
 void (*hooks_show)(void *);
+bool (*hooks_at)(void);
 
 static void *
 default_alloc(struct hooks *h, void *addr, size_t size, size_t align,
@@ -153,6 +154,13 @@ hooks_leave(const struct hooks_guard *g)
 	if (hooks_show != NULL)
 		hooks_show(g->cache);
 	errno = g->error;
+}
+
+bool
+hooks_within(void)
+{
+
+	return (hooks_at != NULL && hooks_at());
 }
 
 /* Zeroed, committed memory, or NULL. */

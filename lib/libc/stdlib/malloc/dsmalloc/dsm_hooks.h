@@ -14,7 +14,8 @@
  *
  * Default hooks run under the pool's lock, but for purges.  A program's own run
  * under none, between hooks_enter() and hooks_leave(): they may call malloc()
- * and mallctl(), which are then served by arena 0 without a cache.  A NULL
+ * and mallctl(), which are then served by arena 0 without a cache, or by
+ * another where that has hooks itself (dsm_apart.h).  A NULL
  * member means "cannot"; only alloc must be there.  Every hook but alloc
  * returns true when it did NOT do it.
  */
@@ -60,6 +61,10 @@ void	 hooks_leave(const struct hooks_guard *);
 /* Take this thread's cache away, and give it back; set by dsm_cache.c. */
 DSM_HIDDEN void *(*hooks_hide)(void);
 DSM_HIDDEN void (*hooks_show)(void *);
+/* Is this thread in a hook?  Then it may have locks of the program's, and no
+ * other hook is to be called but for what it asks for itself. */
+DSM_HIDDEN bool (*hooks_at)(void);
+bool	 hooks_within(void);
 
 void	*hooks_alloc(struct hooks *, size_t size, size_t align, unsigned ind);
 bool	 hooks_dalloc(struct hooks *, void *, size_t size, unsigned ind);

@@ -139,6 +139,7 @@ init_parts(void)
 		return (false);
 	hooks_hide = cache_hide;
 	hooks_show = cache_show;
+	hooks_at = cache_is_hidden;
 	relief_boot();
 	keeper_boot();
 #ifndef DSM_IN_LIBC

@@ -31,6 +31,24 @@ large_init(struct large *l, struct regions *rs)
 	TAILQ_INIT(&l->straight);
 }
 
+void
+large_move_to(struct large *l, struct regions *rs)
+{
+
+	lock_take(&l->lock);
+	l->moved = true;
+	store_rel(&l->regions, rs);
+	lock_drop(&l->lock);
+}
+
+/* Whose pages a block has. */
+static inline struct regions *
+large_home(const struct extent *e)
+{
+
+	return (e->span.region != NULL ? e->span.region->set : e->home);
+}
+
 static void
 large_out(struct large *l, const struct extent *e)
 {
@@ -97,25 +115,27 @@ static bool
 large_direct(struct large *l, struct extent *e, size_t size, size_t align,
     bool *zeroed)
 {
+	struct regions *rs = load_acq(&l->regions);
 	size_t charged, dirty;
 
 	if (size >= LARGE_ALIGN_MIN && align < LARGE_ALIGN_MIN &&
-	    !pool_is_lent(l->regions->pool))
+	    !pool_is_lent(rs->pool))
 		align = LARGE_ALIGN_MIN;
 	if (!limit_charge(size, &charged))
 		return (false);
 	e->span.region = NULL;
-	e->span.addr = pool_alloc(l->regions->pool, size, align, &dirty);
+	e->home = rs;
+	e->span.addr = pool_alloc(rs->pool, size, align, &dirty);
 	if (e->span.addr == NULL) {
 		limit_settle(charged, 0);
 		return (false);
 	}
 	lock_take(&l->lock);
 	TAILQ_INSERT_HEAD(&l->straight, e, lru);
-	l->direct += size;
 	lock_drop(&l->lock);
+	(void)add_rlx(&rs->direct, size);
 	limit_settle(charged, size - dirty);
-	regions_fresh(l->regions, size - dirty);
+	regions_fresh(rs, size - dirty);
 	*zeroed = dirty == 0;
 	return (true);
 }
@@ -126,14 +146,15 @@ large_pages(struct large *l, struct extent *e, size_t size, size_t align,
     bool *zeroed)
 {
 	size_t slack = align > os_page ? align - os_page : 0;
+	struct regions *rs = load_acq(&l->regions);
 	size_t head;
 	char *p, *q;
 
 	if (size + slack > REGION_RUN_MAX)
 		return (large_direct(l, e, size, align, zeroed));
-	while ((p = region_alloc(l->regions, size + slack, &e->span.region,
+	while ((p = region_alloc(rs, size + slack, &e->span.region,
 	    &e->span.page, zeroed)) == NULL)
-		if (!regions_grow(l->regions, size + slack))
+		if (!regions_grow(rs, size + slack))
 			return (false);
 	if (slack != 0) {
 		/* Cut the aligned part out of the run. */
@@ -191,7 +212,7 @@ large_alloc(struct large *l, size_t size, size_t align, bool *zeroed)
 bool
 large_zero(struct extent *e)
 {
-	struct pool *pl = ((struct large *)e->span.owner)->regions->pool;
+	struct pool *pl = large_home(e)->pool;
 	struct os_range r = { e->span.addr, e->span.size };
 	struct os_purge how = OS_PURGE_FORCED;
 
@@ -203,13 +224,12 @@ large_zero(struct extent *e)
 static void
 large_release(struct extent *e, uint64_t now)
 {
-	struct large *l = e->span.owner;
 
 	map_set_one(e->span.addr, NULL, 0);
 	if (e->span.region != NULL)
 		region_free(e->span.region, e->span.page, e->span.size, now);
 	else
-		pool_free(l->regions->pool, e->span.addr, e->span.size,
+		pool_free(e->home->pool, e->span.addr, e->span.size,
 		    e->span.size, now);
 	e->span.kind = SPAN_NONE;
 	base_free(BASE_SPAN, e, sizeof(*e));
@@ -223,7 +243,7 @@ large_gone(struct large *l, struct extent *e)
 	LOCK_ASSERT(&l->lock);
 	if (e->span.region == NULL) {
 		TAILQ_REMOVE(&l->straight, e, lru);
-		l->direct -= e->span.size;
+		sub_rlx(&e->home->direct, e->span.size);
 	}
 }
 
@@ -281,7 +301,8 @@ large_free(struct extent *e, uint64_t now)
 		    "(double free)", (void *)e->span.addr, e->span.size);
 	l->bytes -= e->span.size;
 	l->ndalloc++;
-	if (e->span.size <= LARGE_STOCK_BYTES) {
+	if (e->span.size <= LARGE_STOCK_BYTES &&
+	    (likely(!l->moved) || large_home(e) == l->regions)) {
 		e->span.kind = SPAN_STOCK;
 		e->stamp = now;
 		l->stock[l->nstock] = e;
@@ -307,9 +328,9 @@ large_account(struct large *l, const struct extent *e, size_t osize)
 
 	lock_take(&l->lock);
 	l->bytes += e->span.size - osize;
-	if (e->span.region == NULL)
-		l->direct += e->span.size - osize;
 	lock_drop(&l->lock);
+	if (e->span.region == NULL)
+		(void)add_rlx(&e->home->direct, e->span.size - osize);
 }
 
 static void
@@ -317,7 +338,7 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 {
 	size_t osize = e->span.size;
 	struct large *l = e->span.owner;
-	struct pool *pl = l->regions->pool;
+	struct pool *pl = large_home(e)->pool;
 
 	if (e->span.region == NULL && pool_is_lent(pl) &&
 	    !lent_divide(pl, e->span.addr, nsize, osize - nsize))
@@ -328,8 +349,8 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 		region_free(e->span.region, e->span.page +
 		    (unsigned)(nsize >> os_page_shift), osize - nsize, now);
 	else
-		pool_free(l->regions->pool, e->span.addr + nsize,
-		    osize - nsize, osize - nsize, now);
+		pool_free(pl, e->span.addr + nsize, osize - nsize,
+		    osize - nsize, now);
 }
 
 /* Grow into free pages behind the block. */
@@ -346,12 +367,12 @@ large_grow(struct extent *e, size_t nsize)
 	} else {
 		if (!limit_charge(nsize - osize, &charged))
 			return (false);
-		if (!pool_extend(l->regions->pool, e->span.addr, osize,
+		if (!pool_extend(e->home->pool, e->span.addr, osize,
 		    nsize - osize, &dirty)) {
 			limit_settle(charged, 0);
 			return (false);
 		}
-		regions_fresh(l->regions, nsize - osize - dirty);
+		regions_fresh(e->home, nsize - osize - dirty);
 	}
 	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
@@ -369,7 +390,7 @@ static void *
 large_move(struct extent *e, size_t nsize, size_t *dirty)
 {
 	struct large *l = e->span.owner;
-	struct pool *pl = l->regions->pool;
+	struct pool *pl = e->home->pool;
 	size_t gone, msize, osize = e->span.size;
 	bool lost, marked;
 	char *p;
@@ -404,12 +425,11 @@ large_move(struct extent *e, size_t nsize, size_t *dirty)
 static void *
 large_try_move(struct extent *e, size_t nsize)
 {
-	struct large *l = e->span.owner;
 	size_t charged, dirty = 0, more = nsize - e->span.size;
 	void *p;
 
-	if (e->span.region != NULL || pool_is_lent(l->regions->pool) ||
-	    !hooks_movable(l->regions->pool->hooks) ||
+	if (e->span.region != NULL || pool_is_lent(e->home->pool) ||
+	    !hooks_movable(e->home->pool->hooks) ||
 	    !limit_charge(more, &charged))
 		return (NULL);
 	p = large_move(e, nsize, &dirty);

@@ -18,6 +18,10 @@
  * and bytes, oldest out first, and decay takes out what has lain in it for a
  * round, which then counts as dirty for that long.
  *
+ * Each block's pages go back to the regions or pool that they are of, which
+ * are others than the next block's where the arena has left a set since
+ * (dsm_apart.h): such a block does not go to the stock.
+ *
  * Locks: the arena's large lock for stock and counters; region, pool, map
  * and base are taken without it.
  */
@@ -35,8 +39,9 @@
 #define	LARGE_STOCK_BYTES KIB(512)
 
 struct large {
-	/* Constant. */
+	/* Atomic, written under the lock: where pages come from. */
 	struct regions	*regions;
+	bool		 moved;		/* they came from others before */
 	/* Under the lock. */
 	struct lock	 lock;
 	struct extent	*stock[LARGE_STOCK + 1];	/* oldest first */
@@ -45,12 +50,13 @@ struct large {
 	size_t		 stock_bytes;
 	/* Written under the lock, read by anyone. */
 	size_t		 bytes;		/* in blocks that are out */
-	size_t		 direct;	/* bytes taken straight from the pool */
 	uint64_t	 nmalloc;
 	uint64_t	 ndalloc;
 };
 
 void	 large_init(struct large *, struct regions *);
+/* Take pages from others from now on; blocks that there are stay. */
+void	 large_move_to(struct large *, struct regions *);
 /* size > 0; align a power of two; NULL when out of memory. */
 void	*large_alloc(struct large *, size_t size, size_t align, bool *zeroed);
 /* The same from the stock alone: NULL where that has nothing near. */

@@ -122,6 +122,14 @@ lent_adopt(struct pool *pl, struct extent_list *all)
  * The hooks, each with no lock held and the thread's cache out of its reach.
  */
 
+/* Others may be set at any time: what is called is of one set. */
+static struct hooks *
+lent_hooks(const struct pool *pl)
+{
+
+	return (load_acq(&pl->hooks));
+}
+
 bool
 lent_divide(struct pool *pl, void *p, size_t head, size_t tail)
 {
@@ -129,7 +137,7 @@ lent_divide(struct pool *pl, void *p, size_t head, size_t tail)
 	bool ok;
 
 	hooks_enter(&g);
-	ok = hooks_split(pl->hooks, p, head, tail, pl->ind);
+	ok = hooks_split(lent_hooks(pl), p, head, tail, pl->ind);
 	hooks_leave(&g);
 	return (ok);
 }
@@ -141,7 +149,7 @@ lent_merge(struct pool *pl, char *a, size_t alen, char *b, size_t blen)
 	bool ok;
 
 	hooks_enter(&g);
-	ok = hooks_merge(pl->hooks, a, alen, b, blen, pl->ind);
+	ok = hooks_merge(lent_hooks(pl), a, alen, b, blen, pl->ind);
 	hooks_leave(&g);
 	return (ok);
 }
@@ -149,7 +157,7 @@ lent_merge(struct pool *pl, char *a, size_t alen, char *b, size_t blen)
 static bool
 lent_dalloc(struct pool *pl, const struct extent *e)
 {
-	struct hooks *h = pl->hooks;
+	struct hooks *h = lent_hooks(pl);
 	struct hooks_guard g;
 	bool ok;
 
@@ -163,7 +171,7 @@ lent_dalloc(struct pool *pl, const struct extent *e)
 static void
 lent_destroy(struct pool *pl, const struct extent *e)
 {
-	struct hooks *h = pl->hooks;
+	struct hooks *h = lent_hooks(pl);
 	struct hooks_guard g;
 
 	hooks_enter(&g);
@@ -176,7 +184,7 @@ lent_destroy(struct pool *pl, const struct extent *e)
 static bool
 lent_commit(struct pool *pl, struct extent *e)
 {
-	struct hooks *h = pl->hooks;
+	struct hooks *h = lent_hooks(pl);
 	struct hooks_guard g;
 	bool ok;
 
@@ -193,14 +201,14 @@ lent_commit(struct pool *pl, struct extent *e)
 
 /* decommit or one of the purges, of [off, off + len) of an extent. */
 static bool
-lent_part(struct pool *pl, hooks_part *f, char *p, size_t size, size_t off,
-    size_t len)
+lent_part(struct pool *pl, struct hooks *h, hooks_part *f, char *p,
+    size_t size, size_t off, size_t len)
 {
 	struct hooks_guard g;
 	bool ok;
 
 	hooks_enter(&g);
-	ok = f != NULL && !f(pl->hooks, p, size, off, len, pl->ind);
+	ok = f != NULL && !f(h, p, size, off, len, pl->ind);
 	hooks_leave(&g);
 	return (ok);
 }
@@ -209,9 +217,10 @@ bool
 lent_purge_part(struct pool *pl, bool lazy, char *p, size_t size, size_t off,
     size_t len)
 {
+	struct hooks *h = lent_hooks(pl);
 
-	return (lent_part(pl, lazy ? pl->hooks->purge_lazy :
-	    pl->hooks->purge_forced, p, size, off, len));
+	return (lent_part(pl, h, lazy ? h->purge_lazy : h->purge_forced, p,
+	    size, off, len));
 }
 
 /* An extent is due, but may be muzzy first. */
@@ -232,7 +241,7 @@ static bool
 lent_retire(struct pool *pl, struct extent *e)
 {
 	char *p = e->span.addr;
-	struct hooks *h = pl->hooks;
+	struct hooks *h = lent_hooks(pl);
 	size_t size = e->span.size;
 
 	if (lent_dalloc(pl, e))
@@ -240,11 +249,11 @@ lent_retire(struct pool *pl, struct extent *e)
 	e->dirty = 0;
 	e->muzzy = false;
 	e->state = 0;
-	if (lent_part(pl, h->decommit, p, size, 0, size))
+	if (lent_part(pl, h, h->decommit, p, size, 0, size))
 		e->state = STATE_DECOMMITTED;
-	else if (!lent_part(pl, h->purge_forced, p, size, 0, size)) {
+	else if (!lent_part(pl, h, h->purge_forced, p, size, 0, size)) {
 		e->state = STATE_RAW;
-		(void)lent_part(pl, h->purge_lazy, p, size, 0, size);
+		(void)lent_part(pl, h, h->purge_lazy, p, size, 0, size);
 	}
 	return (false);
 }
@@ -369,7 +378,7 @@ lent_carve(struct pool *pl, struct extent *e, size_t size, size_t align)
 static struct extent *
 lent_grow(struct pool *pl, size_t size, size_t align)
 {
-	struct hooks *h = pl->hooks;
+	struct hooks *h = lent_hooks(pl);
 	struct hooks_guard g;
 	bool commit = true, zero = false;
 	uintptr_t a;

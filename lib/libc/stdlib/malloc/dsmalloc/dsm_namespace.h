@@ -156,6 +156,7 @@
 
 /* dsm_hooks.c */
 #define	hooks_alloc	__dsm_hooks_alloc
+#define	hooks_at	__dsm_hooks_at
 #define	hooks_dalloc	__dsm_hooks_dalloc
 #define	hooks_default	__dsm_hooks_default
 #define	hooks_enter	__dsm_hooks_enter
@@ -165,6 +166,7 @@
 #define	hooks_purge	__dsm_hooks_purge
 #define	hooks_show	__dsm_hooks_show
 #define	hooks_split	__dsm_hooks_split
+#define	hooks_within	__dsm_hooks_within
 
 /* dsm_mark.c */
 #define	mark_add	__dsm_mark_add
@@ -284,6 +286,7 @@
 #define	bin_fill	__dsm_bin_fill
 #define	bin_flush	__dsm_bin_flush
 #define	bin_init	__dsm_bin_init
+#define	bin_move_to	__dsm_bin_move_to
 #define	bin_purge	__dsm_bin_purge
 #define	bin_recount	__dsm_bin_recount
 #define	bin_requests	__dsm_bin_requests
@@ -300,6 +303,7 @@
 #define	large_drop	__dsm_large_drop
 #define	large_free	__dsm_large_free
 #define	large_init	__dsm_large_init
+#define	large_move_to	__dsm_large_move_to
 #define	large_recount	__dsm_large_recount
 #define	large_reset	__dsm_large_reset
 #define	large_resize	__dsm_large_resize
@@ -315,6 +319,7 @@
 #define	arena_forked	__dsm_arena_forked
 #define	arena_get	__dsm_arena_get
 #define	arena_label	__dsm_arena_label
+#define	arena_move_to	__dsm_arena_move_to
 #define	arena_nauto	__dsm_arena_nauto
 #define	arena_new	__dsm_arena_new
 #define	arena_of_bin	__dsm_arena_of_bin
@@ -323,13 +328,16 @@
 #define	arena_purge_slabs __dsm_arena_purge_slabs
 #define	arena_recount	__dsm_arena_recount
 #define	arena_reset	__dsm_arena_reset
+#define	arena_set_within __dsm_arena_set_within
 #define	arena_spare	__dsm_arena_spare
 #define	arena_stats_add	__dsm_arena_stats_add
 #define	arena_unbind	__dsm_arena_unbind
+#define	arena_within	__dsm_arena_within
 #define	arena_zero	__dsm_arena_zero
 
 /* dsm_set*.c */
 #define	set_all		__dsm_set_all
+#define	set_add_auto	__dsm_set_add_auto
 #define	set_bind	__dsm_set_bind
 #define	set_bind_to	__dsm_set_bind_to
 #define	set_boot	__dsm_set_boot
@@ -337,6 +345,8 @@
 #define	set_decay	__dsm_set_decay
 #define	set_dirty_least	__dsm_set_dirty_least
 #define	set_decay_ms_get __dsm_set_decay_ms_get
+#define	set_decay_ms_new __dsm_set_decay_ms_new
+#define	set_decay_ms_renew __dsm_set_decay_ms_renew
 #define	set_decay_ms_set __dsm_set_decay_ms_set
 #define	set_enter	__dsm_set_enter
 #define	set_exists	__dsm_set_exists
@@ -348,7 +358,9 @@
 #define	set_keep	__dsm_set_keep
 #define	set_leave	__dsm_set_leave
 #define	set_lock	__dsm_set_lock
+#define	set_make	__dsm_set_make
 #define	set_may_reclaim	__dsm_set_may_reclaim
+#define	set_move	__dsm_set_move
 #define	set_new		__dsm_set_new
 #define	set_open	__dsm_set_open
 #define	set_out		__dsm_set_out
@@ -364,6 +376,7 @@
 #define	set_threads	__dsm_set_threads
 #define	set_tick	__dsm_set_tick
 #define	set_totals	__dsm_set_totals
+#define	set_unshare	__dsm_set_unshare
 #define	set_used	__dsm_set_used
 
 /* dsm_explicit.c */
@@ -375,10 +388,15 @@
 #define	explicit_name_set __dsm_explicit_name_set
 #define	explicit_reset	__dsm_explicit_reset
 
+/* dsm_apart.c */
+#define	apart_hooks_set	__dsm_apart_hooks_set
+#define	apart_own	__dsm_apart_own
+
 /* dsm_cache*.c */
 #define	cache_account	__dsm_cache_account
 #define	cache_attached	__dsm_cache_attached
 #define	cache_arena	__dsm_cache_arena
+#define	cache_arena_none __dsm_cache_arena_none
 #define	cache_bind	__dsm_cache_bind
 #define	cache_bytes_all	__dsm_cache_bytes_all
 #define	cache_disown	__dsm_cache_disown
@@ -392,6 +410,7 @@
 #define	cache_hide	__dsm_cache_hide
 #define	cache_init	__dsm_cache_init
 #define	cache_enter_stray	__dsm_cache_enter_stray
+#define	cache_is_hidden	__dsm_cache_is_hidden
 #define	cache_leave	__dsm_cache_leave
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none

@@ -549,14 +549,16 @@ void
 pool_free(struct pool *pl, void *p, size_t size, size_t dirty, uint64_t now)
 {
 
-	if (pool_is_lent(pl)) {
+	if (pool_is_lent(pl))
 		lent_free(pl, p, size, dirty, now);
-		return;
+	else {
+		lock_take(&pl->lock);
+		pl->youngest = DSM_MAX(pl->youngest, now);
+		extent_insert(pl, p, size, dirty, false, now);
+		lock_drop(&pl->lock);
 	}
-	lock_take(&pl->lock);
-	pl->youngest = DSM_MAX(pl->youngest, now);
-	extent_insert(pl, p, size, dirty, false, now);
-	lock_drop(&pl->lock);
+	if (dirty != 0)
+		decay_stir(pl->decay);
 }
 
 void
@@ -566,7 +568,7 @@ pool_free_muzzy(struct pool *pl, void *p, size_t size, size_t dirty,
 
 	/* To hooks it is an extent as any, whatever is in it. */
 	if (pool_is_lent(pl)) {
-		lent_free(pl, p, size, dirty, now);
+		pool_free(pl, p, size, dirty, now);
 		return;
 	}
 	lock_take(&pl->lock);
@@ -648,7 +650,7 @@ pool_lend(struct pool *pl, struct hooks *h)
 	struct extent_list all = TAILQ_HEAD_INITIALIZER(all);
 
 	lock_take(&pl->lock);
-	store_rlx(&pl->hooks, h);
+	store_rel(&pl->hooks, h);
 	if (!pl->lent) {
 		pool_lend_free(pl, EXTENT_DIRTY, &all);
 		pool_lend_free(pl, EXTENT_MUZZY, &all);

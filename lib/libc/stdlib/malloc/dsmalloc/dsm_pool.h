@@ -53,6 +53,7 @@
 #define	_DSM_POOL_H_
 
 #include "dsm_budget.h"
+#include "dsm_decay.h"
 #include "dsm_defs.h"
 #include "dsm_hooks.h"
 #include "dsm_lock.h"
@@ -82,6 +83,8 @@ struct pool {
 	/* Constant. */
 	struct hooks	*hooks;
 	unsigned	 ind;		/* the arena that hooks are told */
+	struct decay	*decay;		/* of what is dirty here and in regions
+					   from here; NULL: it stays */
 	/* Under the lock. */
 	struct lock	 lock;
 	struct extent_list bucket[EXTENT_STATES][POOL_BUCKETS];

@@ -463,6 +463,7 @@ region_free(struct region *r, unsigned page, size_t size, uint64_t now)
 	rs->dirty += n;
 	region_release(r, page, n, now);
 	lock_drop(&rs->lock);
+	decay_stir(rs->pool->decay);
 }
 
 void

@@ -136,6 +136,8 @@ struct regions {
 	size_t		 muzzy;
 	size_t		 fresh;		/* taken untouched since last asked;
 					   atomic, blocks from the pool add */
+	size_t		 direct;	/* bytes of blocks outside regions;
+					   atomic */
 	struct purged	 purged[PAGES_KINDS];
 };
 

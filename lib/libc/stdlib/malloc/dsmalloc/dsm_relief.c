@@ -146,7 +146,8 @@ relief_run_slow(void)
 
 	/* Within another call something may be half done: leave it to that
 	 * one. */
-	if (cache_enter() == NULL && !cache_is_sentinel(cache_self)) {
+	if (cache_enter() == NULL && (hooks_within() ||
+	    !cache_is_sentinel(cache_self))) {
 		cache_leave();
 		return;
 	}

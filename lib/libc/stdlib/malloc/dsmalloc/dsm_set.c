@@ -14,19 +14,20 @@
 #include "dsm_set.h"
 
 struct lock set_lock = LOCK_INITIALIZER(LOCK_SET);
-static struct set set_auto;		/* of the automatic arenas */
-struct set	*set_all = &set_auto;
+static struct set set_first;
+struct set	*set_all = &set_first;
 struct stats_arena set_gone;
+/* Under the lock: where automatic arenas are made; NULL: in a new one. */
+static struct set *set_common = &set_first;
+static int64_t	 set_ms[PAGES_KINDS];	/* of sets to be made; atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 
 void
 set_restart(struct set *s)
 {
 
-	decay_init(&s->decay, s == &set_auto ? conf.dirty_decay_ms :
-	    load_rlx(&set_auto.decay.ms));
-	decay_init(&s->muzzy, s == &set_auto ? conf.muzzy_decay_ms :
-	    load_rlx(&set_auto.muzzy.ms));
+	decay_init(&s->decay, load_rlx(&set_ms[PAGES_DIRTY]));
+	decay_init(&s->muzzy, load_rlx(&set_ms[PAGES_MUZZY]));
 	s->look = set_dirty_least();
 	s->capping = false;
 	s->peak = s->pause = 0;
@@ -45,6 +46,7 @@ set_init(struct set *s, struct hooks *h, unsigned ind)
 {
 
 	pool_init(&s->pool, h, ind);
+	s->pool.decay = &s->decay;
 	regions_init(&s->regions, &s->pool);
 	set_restart(s);
 	if (s->decay.ms == 0)
@@ -67,24 +69,119 @@ set_add(struct set *s, unsigned ind)
 	return (a);
 }
 
+static struct set *
+set_alloc(unsigned ind, uint32_t shut)
+{
+	struct set *s;
+
+	if ((s = base_alloc(BASE_SET, sizeof(*s))) == NULL)
+		return (NULL);
+	memset(s, 0, sizeof(*s));
+	s->shut = shut;
+	set_init(s, &hooks_default, ind);
+	return (s);
+}
+
+static void
+set_publish(struct set *s)
+{
+
+	LOCK_ASSERT(&set_lock);
+	s->next = set_all;
+	store_rel(&set_all, s);
+}
+
 struct arena *
 set_new(unsigned ind)
 {
 	struct arena *a;
 	struct set *s;
 
-	if ((s = base_alloc(BASE_SET, sizeof(*s))) == NULL)
+	if ((s = set_alloc(ind, SET_DEAD)) == NULL)
 		return (NULL);
-	memset(s, 0, sizeof(*s));
-	s->shut = SET_DEAD;
-	set_init(s, &hooks_default, ind);
 	if ((a = set_add(s, ind)) == NULL) {
 		base_free(BASE_SET, s, sizeof(*s));
 		return (NULL);
 	}
-	s->next = set_all;
-	store_rel(&set_all, s);
+	set_publish(s);
 	return (a);
+}
+
+struct set *
+set_make(unsigned ind)
+{
+	struct set *s;
+
+	if ((s = set_alloc(ind, SET_OPEN)) != NULL)
+		set_publish(s);
+	return (s);
+}
+
+struct arena *
+set_add_auto(unsigned ind)
+{
+
+	if (set_common == NULL && (set_common = set_make(ind)) == NULL)
+		return (NULL);
+	return (set_add(set_common, ind));
+}
+
+void
+set_unshare(const struct set *s)
+{
+
+	LOCK_ASSERT(&set_lock);
+	if (set_common == s)
+		set_common = NULL;
+}
+
+/* The arena that a set's pages count with: its first, or, where all have left,
+ * the one that it was made for. */
+static unsigned
+set_index(const struct set *s)
+{
+	const struct arena *a = set_arena(s, load_acq(&s->arenas));
+
+	return (a != NULL ? a->ind : s->pool.ind);
+}
+
+/* What has been purged so far goes along with the arena that it counts with. */
+static void
+set_move_counts(struct set *from, struct set *to)
+{
+
+	lock_take(&from->regions.lock);
+	memcpy(to->regions.purged, from->regions.purged,
+	    sizeof(to->regions.purged));
+	memset(from->regions.purged, 0, sizeof(from->regions.purged));
+	lock_drop(&from->regions.lock);
+	lock_take(&from->pool.lock);
+	memcpy(to->pool.purged, from->pool.purged, sizeof(to->pool.purged));
+	memset(from->pool.purged, 0, sizeof(from->pool.purged));
+	lock_drop(&from->pool.lock);
+}
+
+void
+set_move(struct arena *a, struct set *s)
+{
+	struct set *from = a->set;
+
+	LOCK_ASSERT(&set_lock);
+	s->before = from;
+	s->narenas = 1;
+	s->decay.ms = load_rlx(&from->decay.ms);
+	s->muzzy.ms = load_rlx(&from->muzzy.ms);
+	store_rel(&s->arenas, a);
+	if (set_index(from) == a->ind)
+		set_move_counts(from, s);
+	(void)add_rlx(&from->left, arena_out(a));
+	sub_rlx(&from->narenas, 1);
+	store_rel(&a->set, s);
+	arena_move_to(a, &s->regions);
+	if (s->decay.ms == 0)
+		pool_unmark(&s->pool);
+	/* The set that is left learns of what is freed there. */
+	decay_stir(&from->decay);
 }
 
 bool
@@ -93,9 +190,11 @@ set_boot(void)
 	struct arena *a;
 
 	arena_boot();
-	set_init(&set_auto, &hooks_default, 0);
+	set_ms[PAGES_DIRTY] = conf.dirty_decay_ms;
+	set_ms[PAGES_MUZZY] = conf.muzzy_decay_ms;
+	set_init(&set_first, &hooks_default, 0);
 	lock_take(&set_lock);
-	a = set_add(&set_auto, 0);
+	a = set_add_auto(0);
 	lock_drop(&set_lock);
 	return (a != NULL);
 }
@@ -115,7 +214,7 @@ set_bind(void)
 			best = a;
 	if (load_rlx(&best->nthreads) != 0 &&
 	    none < DSM_MIN(arena_nauto(), load_rlx(&set_most)) &&
-	    (a = set_add(&set_auto, none)) != NULL)
+	    (a = set_add_auto(none)) != NULL)
 		best = a;
 	add_rlx(&best->nthreads, 1);
 	lock_drop(&set_lock);
@@ -130,7 +229,7 @@ set_bind_to(unsigned index)
 	lock_take(&set_lock);
 	a = arena_get(index);
 	if (a == NULL && index < arena_nauto())
-		a = set_add(&set_auto, index);
+		a = set_add_auto(index);
 	if (a != NULL && load_rlx(&a->set->shut) != SET_OPEN)
 		a = NULL;
 	if (a != NULL)
@@ -146,28 +245,36 @@ set_spread(unsigned n)
 	store_rlx(&set_most, n);
 }
 
+/* Bytes of pages in use. */
+static size_t
+set_taken(const struct set *s)
+{
+
+	return ((load_rlx(&s->regions.used) << os_page_shift) +
+	    load_rlx(&s->regions.direct));
+}
+
 size_t
 set_out(const struct set *s)
 {
-	const struct arena *a;
+	struct arena *a;
 	size_t out = 0;
 
 	SET_ARENAS(s, a)
 		out += arena_out(a);
-	return (out);
+	/* Not what an arena has of the set that it was in before. */
+	out += load_rlx(&s->left);
+	return (DSM_MIN(out, set_taken(s)));
 }
 
 size_t
 set_pages(const struct set *s, size_t *active)
 {
-	size_t direct = 0, stock = 0, used;
-	const struct arena *a;
+	size_t stock = 0, used = set_taken(s);
+	struct arena *a;
 
-	SET_ARENAS(s, a) {
-		direct += load_rlx(&a->large.direct);
+	SET_ARENAS(s, a)
 		stock += load_rlx(&a->large.stock_bytes);
-	}
-	used = (load_rlx(&s->regions.used) << os_page_shift) + direct;
 	*active = used - DSM_MIN(stock, used);
 	return (set_dirty(s) + stock);
 }
@@ -205,20 +312,28 @@ set_open(struct set *s)
 	decay_lower(load_rlx(&s->muzzy.next));
 }
 
+static bool
+set_is_open(const struct set *s)
+{
+
+	return (load_rlx(&s->shut) == SET_OPEN);
+}
+
 bool
 set_exists(unsigned index)
 {
 	const struct arena *a = arena_get(index);
 
 	return (index == ARENA_ALL ||
-	    (a != NULL && load_rlx(&a->set->shut) == SET_OPEN));
+	    (a != NULL && set_is_open(load_acq(&a->set))));
 }
 
 bool
 set_has(const struct set *s, unsigned index)
 {
 
-	return (index == ARENA_ALL || arena_get(index)->set == s);
+	return (index == ARENA_ALL || load_acq(&arena_get(index)->set) == s ||
+	    set_index(s) == index);
 }
 
 size_t
@@ -287,7 +402,7 @@ set_count(void)
 	size_t n = 0;
 
 	SETS(s)
-		n += load_rlx(&s->shut) == SET_OPEN;
+		n += set_is_open(s);
 	return (n);
 }
 
@@ -304,14 +419,50 @@ set_threads(void)
 	return (n);
 }
 
-int64_t
-set_decay_ms_get(unsigned index, enum pages kind)
+static struct decay *
+set_book(struct set *s, enum pages kind)
 {
-	const struct set *s = &set_auto;
 
-	if (index != ARENA_ALL && set_exists(index))
-		s = arena_get(index)->set;
-	return (load_rlx(kind == PAGES_DIRTY ? &s->decay.ms : &s->muzzy.ms));
+	return (kind == PAGES_DIRTY ? &s->decay : &s->muzzy);
+}
+
+bool
+set_decay_ms_get(unsigned index, enum pages kind, int64_t *ms)
+{
+	struct set *s;
+
+	if (!set_exists(index))
+		return (false);
+	if (index != ARENA_ALL) {
+		s = load_acq(&arena_get(index)->set);
+		*ms = load_rlx(&set_book(s, kind)->ms);
+		return (true);
+	}
+	*ms = load_rlx(&set_ms[kind]);
+	SETS(s)
+		if (set_is_open(s) && load_rlx(&set_book(s, kind)->ms) != *ms)
+			return (false);
+	return (true);
+}
+
+int64_t
+set_decay_ms_new(enum pages kind)
+{
+
+	return (load_rlx(&set_ms[kind]));
+}
+
+/* Automatic arenas share pages with those of their times alone. */
+void
+set_decay_ms_renew(enum pages kind, int64_t ms)
+{
+
+	lock_take(&set_lock);
+	store_rlx(&set_ms[kind], ms);
+	if (set_common != NULL &&
+	    load_rlx(&set_book(set_common, kind)->ms) != ms)
+		set_common = NULL;
+	lock_drop(&set_lock);
 }
 
 static void
@@ -333,6 +484,8 @@ set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 
 	if (!set_exists(index))
 		return (false);
+	if (index == ARENA_ALL)
+		store_rlx(&set_ms[kind], ms);
 	SETS(s) {
 		if (!set_has(s, index))
 			continue;
@@ -375,11 +528,14 @@ set_stats_add(const struct set *s, struct stats_arena *st)
 	st->ndehugify += load_rlx(&rs->nbreak);
 }
 
+/* Arenas have figures of their own, and of the pages that count with them. */
 bool
 set_stats_read(unsigned index, struct stats_arena *st)
 {
+	const bool all = index == ARENA_ALL;
 	const struct set *s;
 	struct arena *a;
+	unsigned i;
 
 	if (index == ARENA_DESTROYED) {
 		*st = set_gone;
@@ -388,14 +544,11 @@ set_stats_read(unsigned index, struct stats_arena *st)
 	memset(st, 0, sizeof(*st));
 	if (!set_exists(index))
 		return (false);
-	SETS(s)
-		SET_ARENAS(s, a) {
-			if (load_rlx(&s->shut) != SET_OPEN ||
-			    (index != ARENA_ALL && a->ind != index))
-				continue;
+	for (i = all ? 0 : index; i < (all ? arena_count() : index + 1); i++)
+		if ((a = arena_get(i)) != NULL && set_is_open(a->set))
 			arena_stats_add(a, st);
-			if (a == load_acq(&s->arenas))
-				set_stats_add(s, st);
-		}
+	SETS(s)
+		if (set_is_open(s) && (all || set_index(s) == index))
+			set_stats_add(s, st);
 	return (true);
 }

@@ -10,7 +10,8 @@
  * Theory of operation.  A set has one pool, one set of regions and one decay
  * time; its arenas have bins and stocks of large blocks each, for those are
  * what threads contend for.  What one arena frees so serves all.  The
- * automatic arenas are one set, and each explicit one is one by itself.  Sets
+ * automatic arenas are one set but for those that have left it (dsm_apart.h),
+ * and each explicit one is one by itself.  Sets
  * hang in a list that decay's scan walks without a lock: they only ever come,
  * and are never unmapped, nor are their arenas.  A destroyed arena and its set
  * are shut, and serve the next one that is created, under the same index.
@@ -91,7 +92,11 @@ struct set {
 	unsigned	 narenas;	/* atomic */
 	/* Constant. */
 	struct set	*next;
+	struct set	*before;	/* its arena was in that, and still has
+					   memory of it */
 	/* Atomic. */
+	size_t		 left;		/* handed out by arenas that have left
+					   it, as they did */
 	uint32_t	 busy;		/* passes that are at it */
 	uint32_t	 shut;		/* SET_*; written under the lock */
 };
@@ -117,6 +122,14 @@ struct arena *set_bind_to(unsigned index);
 DSM_HIDDEN struct lock	set_lock;
 DSM_HIDDEN struct stats_arena set_gone;	/* of destroyed arenas, added up */
 struct arena *set_new(unsigned ind);
+/* The same without an arena, open, and for one that is in another set; that
+ * goes over to it, but for the pages that it has. */
+struct set *set_make(unsigned ind);
+void	 set_move(struct arena *, struct set *);
+/* Automatic arenas to come are not to be in this one. */
+void	 set_unshare(const struct set *);
+/* One of them, which is made now; NULL without memory. */
+struct arena *set_add_auto(unsigned ind);
 void	 set_restart(struct set *);
 void	 set_open(struct set *);
 void	 set_stats_add(const struct set *, struct stats_arena *);
@@ -128,9 +141,19 @@ void	 set_spread(unsigned n);
 DSM_HIDDEN struct set *set_all;	/* atomic; written under the lock */
 #define	SETS(s)								\
 	for ((s) = load_acq(&set_all); (s) != NULL; (s) = (s)->next)
+static inline struct arena *
+set_arena(const struct set *s, struct arena *a)
+{
+
+	/* One that has left stays in the list. */
+	while (a != NULL && load_acq(&a->set) != s)
+		a = load_acq(&a->next);
+	return (a);
+}
+
 #define	SET_ARENAS(s, a)						\
-	for ((a) = load_acq(&(s)->arenas); (a) != NULL;			\
-	    (a) = load_acq(&(a)->next))
+	for ((a) = set_arena(s, load_acq(&(s)->arenas)); (a) != NULL;	\
+	    (a) = set_arena(s, load_acq(&(a)->next)))
 /* Begin and end a visit; false: the set is shut. */
 bool	 set_enter(struct set *);
 void	 set_leave(struct set *);
@@ -173,9 +196,10 @@ static inline void
 set_grown(struct arena *a)
 {
 
-	if (unlikely(load_rlx(&a->set->regions.fresh) > SET_FRESH >>
-	    os_page_shift))
-		set_grown_slow(a->set);
+	struct set *s = load_acq(&a->set);
+
+	if (unlikely(load_rlx(&s->regions.fresh) > SET_FRESH >> os_page_shift))
+		set_grown_slow(s);
 }
 /* What the program has been handed out lately, at its peak, in bytes. */
 size_t	 set_used(void);
@@ -198,8 +222,12 @@ void	 set_totals(struct set_totals *);
  * also for ARENA_DESTROYED.  False: there is no such arena. */
 bool	 set_exists(unsigned index);
 bool	 set_decay(unsigned index, bool everything);
-int64_t	 set_decay_ms_get(unsigned index, enum pages);
+/* Of all: false too when they do not agree.  For all includes those to come. */
+bool	 set_decay_ms_get(unsigned index, enum pages, int64_t *ms);
 bool	 set_decay_ms_set(unsigned index, enum pages, int64_t ms);
+/* For those to come alone. */
+int64_t	 set_decay_ms_new(enum pages);
+void	 set_decay_ms_renew(enum pages, int64_t ms);
 bool	 set_stats_read(unsigned index, struct stats_arena *);
 
 #endif /* !_DSM_SET_H_ */

@@ -336,7 +336,7 @@ set_overdue(uint64_t now)
 {
 	struct set *s;
 
-	if (likely(load_rlx(&decay_deadline) > now))
+	if (likely(load_rlx(&decay_deadline) > now) || hooks_within())
 		return;
 	decay_scan();
 	SETS(s) {
@@ -585,20 +585,30 @@ set_grown_slow(struct set *s)
 	credit_add(&s->grown, b.bytes, now);
 }
 
-static void DSM_NOINLINE
-set_freed_slow(struct arena *a, size_t dirty, uint64_t now)
+static void
+set_at_once(struct set *s, uint64_t now)
 {
-	struct set *s = a->set;
 
-	if (load_rlx(&s->decay.next) == DECAY_NEVER &&
-	    (dirty != 0 || load_rlx(&a->large.nstock) != 0))
-		decay_arm(&s->decay, now);
-	if (dirty > load_rlx(&s->look))
-		set_cap(s);
-	if (load_rlx(&s->decay.ms) == 0 && set_enter(s)) {
-		if (decay_enter(&s->decay, now))
-			set_due(s, now, DECAY_VISIT_NS);
-		set_leave(s);
+	if (!set_enter(s))
+		return;
+	if (decay_enter(&s->decay, now))
+		set_due(s, now, DECAY_VISIT_NS);
+	set_leave(s);
+}
+
+static void DSM_NOINLINE
+set_freed_slow(struct arena *a, uint64_t now)
+{
+	struct set *s = load_acq(&a->set);
+
+	if (load_rlx(&a->large.nstock) != 0)
+		decay_stir(&s->decay);
+	/* It may have freed what is of a set that it was in before. */
+	for (; s != NULL && !hooks_within(); s = s->before) {
+		if (set_dirty(s) > load_rlx(&s->look))
+			set_cap(s);
+		if (load_rlx(&s->decay.ms) == 0)
+			set_at_once(s, now);
 	}
 }
 
@@ -606,12 +616,12 @@ set_freed_slow(struct arena *a, size_t dirty, uint64_t now)
 void
 set_freed(struct arena *a, uint64_t now)
 {
-	const struct set *s = a->set;
-	size_t dirty = set_dirty(s);
+	const struct set *s = load_acq(&a->set);
 
 	if (unlikely(load_rlx(&s->decay.next) == DECAY_NEVER ||
-	    dirty > load_rlx(&s->look) || load_rlx(&s->decay.ms) == 0))
-		set_freed_slow(a, dirty, now);
+	    set_dirty(s) > load_rlx(&s->look) ||
+	    load_rlx(&s->decay.ms) == 0 || s->before != NULL))
+		set_freed_slow(a, now);
 }
 
 /* What is due by now, however long it takes. */
@@ -660,8 +670,10 @@ static bool
 set_helps(const struct set *s, const struct arena *a)
 {
 
-	return (s == a->set || (!pool_is_lent(&s->pool) &&
-	    !pool_is_lent(&a->set->pool)));
+	const struct set *own = load_acq(&a->set);
+
+	return (s == own || (!pool_is_lent(&s->pool) &&
+	    !pool_is_lent(&own->pool)));
 }
 
 bool

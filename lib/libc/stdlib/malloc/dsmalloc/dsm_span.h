@@ -26,6 +26,7 @@ enum span_kind {
 };
 
 struct region;
+struct regions;
 
 struct span {
 	/* Written by whoever makes the span, and of a block by who resizes
@@ -47,6 +48,8 @@ struct extent {
 	TAILQ_ENTRY(extent) link;	/* pool bucket */
 	TAILQ_ENTRY(extent) lru;	/* a pool's, not clean, by age, or an
 					   arena's blocks outside regions */
+	struct regions	*home;		/* of a block outside regions: whose
+					   pages it has */
 	size_t		 dirty;		/* bytes written to, about; 0: clean */
 	uint64_t	 stamp;		/* when it was freed, ms, or became
 					   muzzy */

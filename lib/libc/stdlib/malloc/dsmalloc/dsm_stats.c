@@ -464,8 +464,8 @@ stats_json_general(const struct print_sink *to)
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
 	    "\"muzzy_decay_ms\":%lld,\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
 	    "\"bin\":[", arena_count(),
-	    (long long)set_decay_ms_get(0, PAGES_DIRTY),
-	    (long long)set_decay_ms_get(0, PAGES_MUZZY), STATS_QUANTUM,
+	    (long long)set_decay_ms_new(PAGES_DIRTY),
+	    (long long)set_decay_ms_new(PAGES_MUZZY), STATS_QUANTUM,
 	    os_page, SIZE_SMALL_MAX, SIZE_NCLASSES - 1);
 	for (i = 1; i < SIZE_NCLASSES; i++)
 		print_to(to, "%s{\"size\":%u,\"nregs\":%u,\"slab_size\":%u}",

@@ -167,6 +167,15 @@ ATF_TC_BODY(bins, tc)
 	}
 }
 
+static int64_t
+decay_of_all(void)
+{
+	int64_t ms;
+
+	ATF_REQUIRE(set_decay_ms_get(ARENA_ALL, PAGES_DIRTY, &ms));
+	return (ms);
+}
+
 ATF_TC(decay_times);
 ATF_TC_HEAD(decay_times, tc)
 {
@@ -176,10 +185,9 @@ ATF_TC_HEAD(decay_times, tc)
 }
 ATF_TC_BODY(decay_times, tc)
 {
-	ATF_CHECK_EQ(conf.dirty_decay_ms, set_decay_ms_get(ARENA_ALL,
-	    PAGES_DIRTY));
+	ATF_CHECK_EQ(conf.dirty_decay_ms, decay_of_all());
 	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 700));
-	ATF_CHECK_EQ(700, set_decay_ms_get(ARENA_ALL, PAGES_DIRTY));
+	ATF_CHECK_EQ(700, decay_of_all());
 	(void)set_bind();
 	ATF_CHECK_EQ(1, set_bind()->ind);
 	ATF_CHECK(!set_decay(2, true));

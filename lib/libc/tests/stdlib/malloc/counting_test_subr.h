@@ -18,6 +18,7 @@
 #define	NBLOCKS	200
 #define	MAXEXT	4096
 #define	PAGE	((size_t)4096)
+#define	ARENA_0	4096
 
 static const size_t sizes[] = { 8, 24, 100, 500, 1500, 5000, 30000, 40000,
     200000, 700000, 1500000, 3000000 };
@@ -32,7 +33,8 @@ enum { ALLOC, DALLOC, DESTROY, COMMIT, DECOMMIT, LAZY, FORCED, SPLIT, MERGE,
 struct counting {
 	extent_hooks_t	 hooks;		/* first */
 	extent_hooks_t	*base;		/* the default ones */
-	unsigned int	 ind;		/* the arena that it serves; 0: any */
+	unsigned int	 ind;		/* the arena that it serves; 0: any
+					   but 0, ARENA_0: that */
 	unsigned int	 n[NHOOKS];
 	unsigned int	 refuse;	/* bits by hook: does not do it */
 	unsigned int	 flags;		/* of what alloc returns */
@@ -74,7 +76,7 @@ called(extent_hooks_t *h, int which, unsigned int ind)
 	struct counting *c = (struct counting *)(void *)h;
 
 	__atomic_fetch_add(&c->n[which], 1, __ATOMIC_RELAXED);
-	ATF_CHECK(ind != 0 && (c->ind == 0 || ind == c->ind));
+	ATF_CHECK(c->ind == 0 ? ind != 0 : ind == c->ind % ARENA_0);
 	recurse(c);
 	return ((c->refuse >> which & 1) != 0);
 }

@@ -326,6 +326,124 @@ ATF_TC_BODY(replaced, tc)
 	ATF_CHECK_EQ(EINVAL, mallctl(name, NULL, NULL, &p, 1));
 }
 
+/* Hooks that ask for what would have to wait for themselves. */
+static struct {
+	extent_hooks_t	 hooks;		/* first */
+	extent_hooks_t	*base;
+	unsigned int	 asked;
+	pthread_mutex_t	 lock;
+} asking = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void *
+ask_alloc(extent_hooks_t *h, void *new, size_t size, size_t align, bool *zero,
+    bool *commit, unsigned ind)
+{
+
+	return (asking.base->alloc(h, new, size, align, zero, commit, ind));
+}
+
+static bool
+ask_dalloc(extent_hooks_t *h, void *p, size_t size, bool committed,
+    unsigned ind)
+{
+	extent_hooks_t *other = asking.base;
+
+	asking.asked++;
+	ATF_CHECK_EQ(EFAULT, arena_set(ind, "reset", NULL, 0));
+	ATF_CHECK_EQ(EFAULT, arena_set(ind, "destroy", NULL, 0));
+	ATF_CHECK_EQ(EFAULT, arena_set(ind, "extent_hooks", &other,
+	    sizeof(other)));
+	return (asking.base->dalloc(h, p, size, committed, ind));
+}
+
+ATF_TC(asks);
+ATF_TC_HEAD(asks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A hook that resets or destroys its "
+	    "arena, or changes its hooks, is refused and does not hang");
+}
+ATF_TC_BODY(asks, tc)
+{
+	unsigned int ind;
+
+	asking.base = hooks_of(0);
+	asking.hooks.alloc = ask_alloc;
+	asking.hooks.dalloc = ask_dalloc;
+	ind = create(&asking);
+	bind_to(ind);
+	exercise(3);
+	ATF_REQUIRE_EQ(0, arena_set(ind, "purge", NULL, 0));
+	ATF_CHECK(asking.asked != 0);
+	/* It has not been harmed. */
+	exercise(3);
+	bind_to(0);
+	ATF_REQUIRE_EQ(0, arena_set(ind, "reset", NULL, 0));
+	ATF_REQUIRE_EQ(0, arena_set(ind, "destroy", NULL, 0));
+}
+
+/* One lock for all hooks, with malloc() called under it. */
+static void *
+lock_alloc(extent_hooks_t *h, void *new, size_t size, size_t align, bool *zero,
+    bool *commit, unsigned ind)
+{
+	void *p, *v[100];
+	unsigned int i;
+
+	(void)pthread_mutex_lock(&asking.lock);
+	for (i = 0; i < nitems(v); i++)
+		ATF_REQUIRE((v[i] = malloc(hide(50000))) != NULL);
+	for (i = 0; i < nitems(v); i++)
+		free(v[i]);
+	p = asking.base->alloc(h, new, size, align, zero, commit, ind);
+	(void)pthread_mutex_unlock(&asking.lock);
+	return (p);
+}
+
+static bool
+lock_dalloc(extent_hooks_t *h, void *p, size_t size, bool committed,
+    unsigned ind)
+{
+
+	(void)pthread_mutex_lock(&asking.lock);
+	asking.asked++;
+	(void)asking.base->dalloc(h, p, size, committed, ind);
+	(void)pthread_mutex_unlock(&asking.lock);
+	return (false);
+}
+
+ATF_TC(locks);
+ATF_TC_HEAD(locks, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A hook that calls malloc() with a lock "
+	    "held does not meet another one that takes it");
+}
+ATF_TC_BODY(locks, tc)
+{
+	unsigned int i, ind;
+	void *p;
+
+	asking.base = hooks_of(0);
+	asking.hooks.alloc = lock_alloc;
+	asking.hooks.dalloc = lock_dalloc;
+	(void)alarm(60);
+	ind = create(&asking);
+	decay_ms(MALLCTL_ARENAS_ALL, 1);
+	bind_to(ind);
+	/* Each is due when the next is asked for. */
+	for (i = 1; i <= 100; i++) {
+		p = malloc(hide((size_t)i << 21));
+		ATF_REQUIRE(p != NULL);
+		free(p);
+		(void)usleep(3000);
+	}
+	(void)alarm(0);
+	ATF_CHECK(asking.asked != 0);
+	bind_to(0);
+	ATF_REQUIRE_EQ(0, arena_set(ind, "destroy", NULL, 0));
+}
+
 #define	NTHREADS 16
 
 static void *
@@ -488,6 +606,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, crooked);
 	ATF_TP_ADD_TC(tp, recursion);
 	ATF_TP_ADD_TC(tp, replaced);
+	ATF_TP_ADD_TC(tp, asks);
+	ATF_TP_ADD_TC(tp, locks);
 	ATF_TP_ADD_TC(tp, threads);
 	ATF_TP_ADD_TC(tp, segments);
 

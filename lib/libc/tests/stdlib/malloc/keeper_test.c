@@ -80,7 +80,7 @@ static void
 decay(ssize_t ms)
 {
 
-	set("arenas.dirty_decay_ms", (size_t)ms);
+	set("arena.4096.dirty_decay_ms", (size_t)ms);
 }
 
 ATF_TC(off);

@@ -98,7 +98,7 @@ ATF_TC_BODY(blocks, tc)
 			}
 		ATF_CHECK_EQ(n, large.nmalloc);
 		ATF_CHECK_EQ(bytes, large.bytes);
-		ATF_CHECK_EQ(bytes, large.direct + regions.used * os_page);
+		ATF_CHECK_EQ(bytes, regions.direct + regions.used * os_page);
 		for (i = 0; i < n; i++) {
 			ATF_REQUIRE_EQ((char)i, v[i][0]);
 			give(v[i], 1);
@@ -107,7 +107,7 @@ ATF_TC_BODY(blocks, tc)
 		}
 		ATF_CHECK_EQ(n, large.ndalloc);
 		(void)large_drain(&large, 2, 2);
-		ATF_CHECK_EQ(0, large.bytes + large.direct +
+		ATF_CHECK_EQ(0, large.bytes + regions.direct +
 		    large.stock_bytes + large.nstock + regions.used);
 		for (i = 0; i < n; i++)
 			ATF_REQUIRE_EQ(0, map_tag(map_find(v[i])) %
@@ -194,7 +194,7 @@ ATF_TC_BODY(bounds, tc)
 	give(v[0], 6);
 	ATF_CHECK_EQ(i, large.nstock);
 	ATF_CHECK_EQ(MAP_TAG_FREE, map_tag(map_find(v[0])));
-	ATF_CHECK_EQ(0, large.direct);
+	ATF_CHECK_EQ(0, regions.direct);
 }
 
 ATF_TC(resize);
@@ -239,10 +239,10 @@ ATF_TC_BODY(resize, tc)
 		    want <= e->span.usable / 8);
 		ATF_CHECK_EQ(e->span.size + other, large.bytes);
 		ATF_CHECK_EQ((e->span.region == NULL ? e->span.size : 0) +
-		    other, large.direct);
+		    other, regions.direct);
 		(void)large_drain(&large, 2, 2);
 		ATF_CHECK_EQ(pool.mapped, pool.clean + pool.held[PAGES_DIRTY] +
-		    large.direct + regions.pages * os_page);
+		    regions.direct + regions.pages * os_page);
 		paint(p, want, i);
 		if (i == 8) {
 			/* Something behind it: then it must move. */
@@ -279,9 +279,9 @@ ATF_TC_BODY(stays, tc)
 	ATF_CHECK_EQ(MIB(3), extent(a)->span.usable);
 	/* An eighth or more goes back, less does not. */
 	ATF_CHECK_EQ(a, large_resize(extent(a), MIB(3) - KIB(256), 1));
-	ATF_CHECK_EQ(MIB(3), large.direct);
+	ATF_CHECK_EQ(MIB(3), regions.direct);
 	ATF_CHECK_EQ(a, large_resize(extent(a), MIB(2), 1));
-	ATF_CHECK_EQ(MIB(2), large.direct);
+	ATF_CHECK_EQ(MIB(2), regions.direct);
 	ATF_CHECK_EQ(MIB(1), pool.held[PAGES_DIRTY]);
 	ATF_CHECK(!fake.wrong);
 }

@@ -352,8 +352,8 @@ ATF_TC_BODY(purge, tc)
 	size_t i;
 
 	never = -1;
-	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &never,
-	    sizeof(never)));
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL ".dirty_decay_ms", NULL, NULL,
+	    &never, sizeof(never)));
 	/* More extents than one system call purges, with a gap between. */
 	for (i = 0; i < nitems(p); i++) {
 		p[i] = malloc((2 << 20) + 65536);
@@ -397,8 +397,8 @@ ATF_TC_BODY(decay_now, tc)
 	void *p;
 
 	zero = 0;
-	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &zero,
-	    sizeof(zero)));
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL ".dirty_decay_ms", NULL, NULL,
+	    &zero, sizeof(zero)));
 	for (i = 0; i < nitems(sizes); i++) {
 		p = malloc(sizes[i]);
 		ATF_REQUIRE(p != NULL);
@@ -426,8 +426,8 @@ ATF_TC_BODY(decay_frees, tc)
 	size_t i;
 
 	ms = 100;
-	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
-	    sizeof(ms)));
+	ATF_REQUIRE_EQ(0, mallctl("arena." ALL ".dirty_decay_ms", NULL, NULL,
+	    &ms, sizeof(ms)));
 	for (i = 0; i < nitems(p); i++) {
 		ATF_REQUIRE((p[i] = malloc(256)) != NULL);
 		memset(p[i], 1, 256);

@@ -277,6 +277,7 @@ ATF_TC_HEAD(changes, tc)
 ATF_TC_BODY(changes, tc)
 {
 	ssize_t ms = 700, was;
+	int64_t time;
 	unsigned int a, b;
 	size_t len = sizeof(was);
 
@@ -301,8 +302,10 @@ ATF_TC_BODY(changes, tc)
 	ATF_REQUIRE_EQ(0, mallctl("arenas.muzzy_decay_ms", &was, &len, NULL,
 	    0));
 	ATF_CHECK_EQ(700, was);
-	ATF_CHECK_EQ(700, set_decay_ms_get(b, PAGES_MUZZY));
-	ATF_CHECK_EQ(100, set_decay_ms_get(a, PAGES_MUZZY));
+	ATF_CHECK(set_decay_ms_get(b, PAGES_MUZZY, &time));
+	ATF_CHECK_EQ(700, time);
+	ATF_CHECK(set_decay_ms_get(a, PAGES_MUZZY, &time));
+	ATF_CHECK_EQ(100, time);
 	ATF_CHECK_EQ(EFAULT, set_ms(b, "muzzy", -2));
 	ATF_CHECK_EQ(EFAULT, set_ms(b, "muzzy",
 	    (ssize_t)INT64_C(18446744072001)));
