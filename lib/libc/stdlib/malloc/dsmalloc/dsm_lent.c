@@ -423,6 +423,15 @@ lent_reuse(struct pool *pl, size_t size, size_t align, bool exact)
 	return (e == NULL ? NULL : lent_carve(pl, e, size, align));
 }
 
+/* What is not known to be zero is not clean, though it did not count as dirty
+ * and is charged. */
+static size_t
+lent_dirty(const struct extent *e)
+{
+
+	return (e->dirty == 0 && e->state != 0 ? 1 : e->dirty);
+}
+
 void *
 lent_alloc(struct pool *pl, size_t size, size_t align, size_t *dirty)
 {
@@ -440,8 +449,7 @@ lent_alloc(struct pool *pl, size_t size, size_t align, size_t *dirty)
 		return (NULL);
 	}
 	p = e->span.addr;
-	/* What is not known to be zero counts as written to. */
-	*dirty = e->dirty != 0 || e->state != 0 ? size : 0;
+	*dirty = lent_dirty(e);
 	lent_delete(e);
 	return (p);
 }
@@ -550,7 +558,7 @@ lent_extend(struct pool *pl, void *p, size_t size, size_t more,
 		lent_put(pl, e);
 		return (false);
 	}
-	*dirty = e->dirty != 0 || e->state != 0 ? more : 0;
+	*dirty = lent_dirty(e);
 	lent_delete(e);
 	return (true);
 }

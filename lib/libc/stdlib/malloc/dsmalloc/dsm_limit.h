@@ -88,6 +88,19 @@ limit_charge(size_t bytes, size_t *charged)
 	    limit_charge_slow(bytes, charged));
 }
 
+/* Would that much be granted? */
+static inline bool
+limit_allows(size_t bytes)
+{
+	size_t charged;
+
+	if (!limit_charge(bytes, &charged))
+		return (false);
+	if (unlikely(charged != 0))
+		limit_settle_slow(charged, 0);
+	return (true);
+}
+
 static inline void
 limit_settle(size_t charged, size_t used)
 {

@@ -220,6 +220,7 @@
 #define	region_delete	__dsm_region_delete
 #define	region_detach	__dsm_region_detach
 #define	region_extend	__dsm_region_extend
+#define	region_fit	__dsm_region_fit
 #define	region_find_longest __dsm_region_find_longest
 #define	region_free	__dsm_region_free
 #define	region_get	__dsm_region_get

@@ -218,7 +218,7 @@ region_delete(struct region *r, uint64_t now)
  * The region whose longest run fits n pages tightest; among the first few
  * of those one that has as many dirty pages, or else muzzy ones.
  */
-static struct region *
+struct region *
 region_fit(struct regions *rs, unsigned n)
 {
 	struct region *fit = NULL, *r;

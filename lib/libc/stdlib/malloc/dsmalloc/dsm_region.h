@@ -177,8 +177,9 @@ void	 region_detach(struct region *);
 void	 region_delete(struct region *, uint64_t now);
 /* Memory of a program's hooks: no lock may be held while there is more asked
  * for or given back.  So region_alloc() does not, and empty regions stay: the
- * first of these makes room for a run, the other lets empty ones go that were
- * so at the last call as well, or all. */
+ * first of these makes room for a run, where there is none and no limit is in
+ * its way, the other lets empty ones go that were so at the last call as well,
+ * or all. */
 bool	 regions_grow(struct regions *, size_t size);
 void	 regions_trim(struct regions *, bool all);
 /* The pool is lent from now on. */
@@ -211,6 +212,8 @@ bool	 region_ripe(struct region *, uint64_t now);
 void	 region_hugify(struct region *, uint64_t now);
 /* It may go if it is empty. */
 void	 region_settle(struct region *, uint64_t now);
+/* Of a set, locked: one with that many free pages in a row, or NULL. */
+struct region *region_fit(struct regions *, unsigned n);
 void	 region_set_longest(struct region *, unsigned longest);
 
 /* Bytes were taken from the pool that had no memory yet. */

@@ -10,7 +10,21 @@
  */
 #include "dsm_bits.h"
 #include "dsm_lent.h"
+#include "dsm_limit.h"
 #include "dsm_region.h"
+
+/* Is there room?  Then it is not for want of it that nothing was taken, or
+ * there was none before. */
+static bool
+regions_have(struct regions *rs, size_t size)
+{
+	bool have;
+
+	lock_take(&rs->lock);
+	have = region_fit(rs, (unsigned)(size >> os_page_shift)) != NULL;
+	lock_drop(&rs->lock);
+	return (have);
+}
 
 bool
 regions_grow(struct regions *rs, size_t size)
@@ -18,9 +32,12 @@ regions_grow(struct regions *rs, size_t size)
 	struct region *r;
 	size_t charged, dirty;
 
-	if (!pool_is_lent(rs->pool) ||
-	    (r = region_get(rs, REGION_BYTES, size, os_page, &dirty,
-	    &charged)) == NULL)
+	if (!pool_is_lent(rs->pool) || !limit_allows(size))
+		return (false);
+	if (regions_have(rs, size))
+		return (true);
+	r = region_get(rs, REGION_BYTES, size, os_page, &dirty, &charged);
+	if (r == NULL)
 		return (false);
 	r->pinned = lent_pinned(rs->pool, r->addr);
 	lock_take(&rs->lock);

@@ -665,15 +665,15 @@ set_decay(unsigned index, bool everything)
 	return (true);
 }
 
-/* What the program's hooks have lent is of use to its own arena alone. */
+/* What the program's hooks have lent is of use to its own arena alone, unless it
+ * is a limit that there is no more for. */
 static bool
 set_helps(const struct set *s, const struct arena *a)
 {
-
 	const struct set *own = load_acq(&a->set);
 
-	return (s == own || (!pool_is_lent(&s->pool) &&
-	    !pool_is_lent(&own->pool)));
+	return (s == own || load_rlx(&limit_hard) != 0 ||
+	    (!pool_is_lent(&s->pool) && !pool_is_lent(&own->pool)));
 }
 
 bool
