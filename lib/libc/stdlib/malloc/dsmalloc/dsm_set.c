@@ -179,7 +179,7 @@ set_move(struct arena *a, struct set *s)
 	store_rel(&a->set, s);
 	arena_move_to(a, &s->regions);
 	if (s->decay.ms == 0)
-		pool_unmark(&s->pool);
+		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
 	/* The set that is left learns of what is freed there. */
 	decay_stir(&from->decay);
 }

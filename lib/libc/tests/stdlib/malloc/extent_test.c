@@ -51,6 +51,48 @@ ATF_TC_BODY(all_nine, tc)
 		ATF_CHECK_MSG(counting.n[i] != 0, "hook %u", i);
 }
 
+ATF_TC(settings);
+ATF_TC_HEAD(settings, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What the manual says that reaches a "
+	    "hook does, and nothing else");
+}
+ATF_TC_BODY(settings, tc)
+{
+	static const unsigned int always = 1 << ALLOC | 1 << DALLOC |
+	    1 << FORCED, cuts = 1 << SPLIT | 1 << MERGE;
+	static const struct {
+		ssize_t		ms, muzzy;
+		bool		uncommitted;
+		unsigned int	refuse, reached;
+	} on[] = {
+		{ 0, 0, false, 0, always },
+		{ 10000, 0, false, 0, always | cuts },
+		{ 0, 10000, false, 0, always | cuts | 1 << LAZY },
+		{ 0, 0, true, 0, always | 1 << COMMIT },
+		{ 0, 0, false, 1 << DALLOC, always | cuts | 1 << DECOMMIT |
+		    1 << COMMIT | 1 << DESTROY },
+		{ 0, 0, false, 1 << DALLOC | 1 << DECOMMIT, always | cuts |
+		    1 << DECOMMIT | 1 << DESTROY },
+		{ 0, 0, false, 1 << DALLOC | 1 << DECOMMIT | 1 << FORCED,
+		    always | cuts | 1 << DECOMMIT | 1 << LAZY | 1 << DESTROY }
+	};
+	unsigned int i, j;
+
+	for (i = 0; i < nitems(on); i++) {
+		memset(counting.n, 0, sizeof(counting.n));
+		counting.refuse = on[i].refuse;
+		counting.uncommitted = on[i].uncommitted;
+		set("arenas.muzzy_decay_ms", (size_t)on[i].muzzy);
+		live(on[i].ms);
+		for (j = 0; j < NHOOKS; j++)
+			ATF_CHECK_EQ_MSG((on[i].reached >> j & 1) != 0,
+			    counting.n[j] != 0, "%u: hook %u, %u calls", i, j,
+			    counting.n[j]);
+	}
+}
+
 ATF_TC(failures);
 ATF_TC_HEAD(failures, tc)
 {
@@ -599,6 +641,7 @@ ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, all_nine);
+	ATF_TP_ADD_TC(tp, settings);
 	ATF_TP_ADD_TC(tp, failures);
 	ATF_TP_ADD_TC(tp, quota);
 	ATF_TP_ADD_TC(tp, pinned);
