@@ -224,7 +224,7 @@ decay(long enough)
 	ssize_t ms = 200;
 	int i;
 
-	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
+	ATF_REQUIRE_EQ(0, mallctl("arena.4096.dirty_decay_ms", NULL, NULL, &ms,
 	    sizeof(ms)));
 	for (i = 0; i < 40 && huge() < enough; i++) {
 		/* Something dirty. */
@@ -285,7 +285,7 @@ ATF_TC_BODY(many_broken_now, tc)
 	fill_64k(n);
 	if (huge() == 0)
 		atf_tc_skip("the system has no huge page to give");
-	ATF_REQUIRE_EQ(0, mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms,
+	ATF_REQUIRE_EQ(0, mallctl("arena.4096.dirty_decay_ms", NULL, NULL, &ms,
 	    sizeof(ms)));
 	free_64k(n, 8);
 	free_64k(n, 0);
