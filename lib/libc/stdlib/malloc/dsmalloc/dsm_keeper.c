@@ -102,25 +102,39 @@ keeper_release(void)
 	} while (keeper_is_excess() && keeper_claim(false));
 }
 
-/* On watch until something is due; false: the era is over. */
-static bool
+/* What is due, within the gate; NULL: nothing is, and outside. */
+static struct set *
+keeper_due(void)
+{
+	uint64_t now = keeper_now();
+	struct set *s;
+
+	if (load_rlx(&decay_deadline) > now)
+		return (NULL);
+	(void)cache_enter();
+	if ((s = set_keep_first(now)) == NULL)
+		cache_leave();
+	return (s);
+}
+
+/* On watch until something is due; NULL: the era is over. */
+static struct set *
 keeper_await(uint32_t era)
 {
 	uint64_t start = os_time_ns();
+	struct set *s = NULL;
 	uint32_t alarm;
-	bool on;
 
 	lock_take(&keeper_watch);
 	for (;;) {
 		alarm = load_acq(&decay_alarm);
-		on = load_rlx(&keeper.era) == era;
-		if (!on || load_rlx(&decay_deadline) <= keeper_now())
+		if (load_rlx(&keeper.era) != era || (s = keeper_due()) != NULL)
 			break;
 		decay_sleep(alarm);
 	}
 	lock_drop(&keeper_watch);
 	(void)add_rlx(&keeper.slept, os_time_ns() - start);
-	return (on);
+	return (s);
 }
 
 static void	keeper_more(uint32_t era);
@@ -129,13 +143,13 @@ static void *
 keeper_main(void *arg)
 {
 	uint32_t era = (uint32_t)(uintptr_t)arg;
+	struct set *s;
 
 	os_name("dsmalloc_keeper");
 	cache_disown();
-	while (keeper_await(era)) {
+	while ((s = keeper_await(era)) != NULL) {
 		(void)add_rlx(&keeper.runs, 1);
-		(void)cache_enter();
-		set_keep(keeper_now(), KEEPER_VISIT_NS);
+		set_keep(s, keeper_now(), KEEPER_VISIT_NS);
 		cache_leave();
 		keeper_more(era);
 	}

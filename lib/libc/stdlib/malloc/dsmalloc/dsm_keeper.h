@@ -10,8 +10,8 @@
  *
  * Theory of operation.  A keeper is on watch: it sleeps until the one global
  * deadline (dsm_decay.h), for ever where nothing is owed, and is woken when an
- * earlier one is armed.  Then it leaves the watch to the next keeper, visits
- * the set that is due longest, and comes back.  Its visits may last
+ * earlier one is armed.  Then it takes the set that is due longest, leaves the
+ * watch to the next keeper, visits that set, and comes back.  Its visits may last
  * KEEPER_VISIT_NS, for they are in nobody's way but a fork's.  Program threads
  * that find the deadline passed leave it to the keepers for KEEPER_GRACE ms,
  * and do it themselves where those are late.
@@ -41,7 +41,7 @@
  *
  * Locks: "busy" is held by who starts or stops keepers, across calls that
  * allocate; nobody inside the gate waits for it.  "watch" is held by who is on
- * watch, and nothing is taken under it.
+ * watch, who passes the gate and takes no other lock under it.
  */
 #ifndef _DSM_KEEPER_H_
 #define	_DSM_KEEPER_H_

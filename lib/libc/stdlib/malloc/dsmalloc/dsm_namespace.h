@@ -357,6 +357,7 @@
 #define	set_has		__dsm_set_has
 #define	set_held	__dsm_set_held
 #define	set_keep	__dsm_set_keep
+#define	set_keep_first	__dsm_set_keep_first
 #define	set_leave	__dsm_set_leave
 #define	set_lock	__dsm_set_lock
 #define	set_make	__dsm_set_make

@@ -180,11 +180,12 @@ set_muzzy(const struct set *s)
  * that are taken. */
 size_t	 set_pages(const struct set *, size_t *active);
 
-/* Any thread's slow paths: purge what is overdue, anywhere.  A keeper's: that
- * which is longest, for so many ns. */
+/* Any thread's slow paths: purge what is overdue, anywhere.  A keeper's: the
+ * set that is due longest, if one is, and a visit to it for so many ns. */
 void	 set_tick(uint64_t now);
 void	 set_overdue(uint64_t now);	/* the same, keeper or not */
-void	 set_keep(uint64_t now, uint64_t ns);
+struct set *set_keep_first(uint64_t now);
+void	 set_keep(struct set *, uint64_t now, uint64_t ns);
 /* How many sets there are, and threads bound to their arenas. */
 size_t	 set_count(void);
 size_t	 set_threads(void);

@@ -381,10 +381,9 @@ set_enter_first(uint64_t now)
 	return (first != NULL && set_enter(first) ? first : NULL);
 }
 
-/* Before the visit the deadline becomes that of all others, who have others to
- * visit them. */
-void
-set_keep(uint64_t now, uint64_t ns)
+/* The deadline becomes that of all others, who have others to visit them. */
+struct set *
+set_keep_first(uint64_t now)
 {
 	struct set *mine, *s;
 
@@ -395,10 +394,15 @@ set_keep(uint64_t now, uint64_t ns)
 			decay_lower(set_next(s));
 			set_leave(s);
 		}
-	if (mine != NULL) {
-		set_due_books(mine, now, ns);
-		set_leave(mine);
-	}
+	return (mine);
+}
+
+void
+set_keep(struct set *s, uint64_t now, uint64_t ns)
+{
+
+	set_due_books(s, now, ns);
+	set_leave(s);
 }
 
 /*

@@ -18,8 +18,17 @@
 
 #define	LARGE	((size_t)8 << 20)
 
-static __thread char local[1 << 20];
+static __thread volatile char local[1 << 20];
 static unsigned int n[4];
+
+/* After the time that a thread has to come up. */
+static unsigned int
+count(void)
+{
+
+	usleep(100000);
+	return (count_keepers(NULL));
+}
 
 static int
 compare(const void *a, const void *b)
@@ -52,7 +61,7 @@ thread(void *p)
 {
 
 	libc_frees();
-	n[0] = count_keepers(NULL);
+	n[0] = count();
 	local[0] = 1;
 	return (p);
 }
@@ -78,11 +87,11 @@ main(int argc, char **argv)
 		in_thread();
 		return (0);
 	}
-	n[0] = count_keepers(NULL);
+	n[0] = count();
 	(void)small(NULL);
-	n[1] = count_keepers(NULL);
+	n[1] = count();
 	libc_frees();
-	n[2] = count_keepers(NULL);
+	n[2] = count();
 	p = malloc(LARGE);
 	if (p == NULL)
 		return (2);

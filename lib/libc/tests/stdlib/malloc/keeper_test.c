@@ -17,9 +17,9 @@
 #define	BURST	((size_t)256 << 20)
 #define	NBLOCKS	((size_t)1 << 16)
 /* Resident beyond what there was: what counts as nothing, and what dirty_max
- * may leave. */
+ * may leave, which is looked at in steps of an eighth. */
 #define	NOTHING	12
-#define	CAPPED	64
+#define	CAPPED	(64 + 64 / 8)
 
 static char	*blocks[NBLOCKS];
 
@@ -445,20 +445,22 @@ static bool
 hook_dalloc(extent_hooks_t *h, void *p, size_t size, bool committed,
     unsigned int ind)
 {
-	unsigned int n;
 	char name[32] = "";
+	unsigned int n;
+	bool keeper;
 	int e;
 
-	n = atomic_fetch_add(&at_once, 1) + 1;
+	(void)pthread_getname_np(pthread_self(), name, sizeof(name));
+	keeper = strcmp(name, KEEPER_NAME) == 0;
+	n = atomic_fetch_add(&at_once, keeper) + keeper;
 	if (n > atomic_load(&most_at_once))
 		atomic_store(&most_at_once, n);
 	if (delay_ms != 0)
 		usleep(delay_ms * 1000);
-	(void)pthread_getname_np(pthread_self(), name, sizeof(name));
-	atomic_store(&in_keeper, strcmp(name, KEEPER_NAME) == 0);
+	atomic_store(&in_keeper, keeper);
 	if (wish >= 0 && (e = turn(wish != 0)) != 0)
 		atomic_store(&error, e);
-	atomic_fetch_sub(&at_once, 1);
+	atomic_fetch_sub(&at_once, keeper);
 	atomic_fetch_add(&ndalloc, 1);
 	return (true_dalloc(h, p, size, committed, ind));
 }
@@ -486,6 +488,23 @@ await_dalloc(void)
 	ATF_REQUIRE_MSG(atomic_load(&ndalloc) != n, "dalloc is not called");
 }
 
+/* Work for the thread, and forks. */
+static void *
+forker(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	while (!atomic_load(&stop)) {
+		dirty((size_t)1 << 20);
+		if ((pid = fork()) == 0)
+			_exit(0);
+		if (pid != -1)
+			(void)waitpid(pid, &status, 0);
+	}
+	return (arg);
+}
+
 ATF_TC(hooked);
 ATF_TC_HEAD(hooked, tc)
 {
@@ -496,8 +515,9 @@ ATF_TC_HEAD(hooked, tc)
 }
 ATF_TC_BODY(hooked, tc)
 {
-	unsigned int ind;
+	unsigned int i, ind;
 	char key[64];
+	pthread_t t;
 
 	set("max_background_threads", 1);
 	ind = enter_arena(my_hooks(), key);
@@ -513,13 +533,20 @@ ATF_TC_BODY(hooked, tc)
 	ATF_REQUIRE_EQ(0, turn(true));
 	ATF_CHECK_EQ(1, await_keepers(1));
 
-	/* From this one. */
+	/* From this one, while another forks, and the thread has to do. */
 	set(key, (size_t)-1);
 	(void)snprintf(key, sizeof(key), "arena.%u.purge", ind);
+	decay(2);
 	wish = 0;
-	dirty((size_t)16 << 20);
-	ATF_REQUIRE_EQ(0, mallctl(key, NULL, NULL, NULL, 0));
-	ATF_CHECK(atomic_load(&ndalloc) > 0);
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, forker, NULL));
+	for (i = 0; i < 200; i++) {
+		ATF_REQUIRE_EQ(0, turn(true));
+		dirty((size_t)16 << 20);
+		ATF_REQUIRE_EQ(0, mallctl(key, NULL, NULL, NULL, 0));
+		ATF_CHECK(!is_on("background_thread"));
+	}
+	atomic_store(&stop, true);
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
 	ATF_CHECK(!atomic_load(&in_keeper));
 	ATF_CHECK_EQ(0, await_keepers(0));
 	wish = 1;
