@@ -76,10 +76,12 @@ is_on(const char *key)
 	return (on);
 }
 
+/* From nothing, so that times count from what is freed next. */
 static void
 decay(ssize_t ms)
 {
 
+	purge();
 	set("arena.4096.dirty_decay_ms", (size_t)ms);
 }
 
@@ -329,6 +331,9 @@ ATF_TC_BODY(others, tc)
 	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, sleeper, &n));
 	while (!atomic_load(&taken))
 		usleep(1000);
+	/* Whatever was there before is over. */
+	usleep(200000);
+	free(hidep(malloc(hide(100))));
 	(void)give((void *)(uintptr_t)n);
 	start = now_ms();
 	while (rss_mib() >= base + 32 && now_ms() - start < 15000) {
@@ -534,9 +539,9 @@ ATF_TC_BODY(hooked, tc)
 	ATF_CHECK_EQ(1, await_keepers(1));
 
 	/* From this one, while another forks, and the thread has to do. */
+	decay(2);
 	set(key, (size_t)-1);
 	(void)snprintf(key, sizeof(key), "arena.%u.purge", ind);
-	decay(2);
 	wish = 0;
 	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, forker, NULL));
 	for (i = 0; i < 200; i++) {
