@@ -138,6 +138,24 @@ bind_to(unsigned int ind)
 		exit(2);
 }
 
+/* A block that grows, with another one behind it each time. */
+static void
+grow(void)
+{
+	char *p = NULL, *behind[4];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		if ((p = realloc(p, (size_t)3000000 << i)) == NULL ||
+		    (behind[i] = malloc(3000000)) == NULL)
+			exit(2);
+		memset(p, 1, 5000);
+	}
+	for (i = 0; i < 4; i++)
+		free(behind[i]);
+	free(p);
+}
+
 /* Blocks from 8 bytes to some MiB, that grow, shrink and go. */
 static void
 work(unsigned int ind)
@@ -167,6 +185,7 @@ work(unsigned int ind)
 	}
 	for (i = 0; i < NBLOCKS; i++)
 		free(v[i]);
+	grow();
 	arena(ind, "purge", NULL, 0);
 }
 
