@@ -545,7 +545,8 @@ set_stats_read(unsigned index, struct stats_arena *st)
 	if (!set_exists(index))
 		return (false);
 	for (i = all ? 0 : index; i < (all ? arena_count() : index + 1); i++)
-		if ((a = arena_get(i)) != NULL && set_is_open(a->set))
+		if ((a = arena_get(i)) != NULL &&
+		    set_is_open(load_acq(&a->set)))
 			arena_stats_add(a, st);
 	SETS(s)
 		if (set_is_open(s) && (all || set_index(s) == index))
