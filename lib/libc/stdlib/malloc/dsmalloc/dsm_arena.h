@@ -57,6 +57,7 @@ struct stats_arena {
 	uint64_t	large_nmalloc;
 	uint64_t	large_ndalloc;
 	struct purged	purged[PAGES_KINDS];
+	int64_t		decay_ms[PAGES_KINDS];
 	uint64_t	nhugify;	/* regions made huge pages, */
 	uint64_t	nhugify_failed;	/* that could not be made such, */
 	uint64_t	ndehugify;	/* and broken up */

@@ -42,7 +42,8 @@ struct budget {
 	uint64_t	 now;		/* since when it is muzzy then, ms */
 };
 
-#define	BUDGET_ALL	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, 0 }
+#define	BUDGET_ALL							\
+	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, 0 }
 
 /* What was purged of one kind. */
 struct purged {

@@ -474,6 +474,9 @@ ctl_statistic_store(const struct stats_item *it, uint64_t n,
 	case STATS_SIZE:
 		v->z = (size_t)n;
 		break;
+	case STATS_SSIZE:
+		v->zs = (ptrdiff_t)n;
+		break;
 	case STATS_U64:
 		v->u64 = n;
 		break;
@@ -532,6 +535,7 @@ ctl_key(unsigned n, char buf[CTL_NAME_MAX])
 		[STATS_UNSIGNED] = CTL_UNSIGNED,
 		[STATS_U64] = CTL_U64,
 		[STATS_SIZE] = CTL_SIZE,
+		[STATS_SSIZE] = CTL_SSIZE,
 	};
 	struct ctl_key k;
 

@@ -17,10 +17,10 @@
  * needed -> taken -> freed: dirty, joined with neighbours by merge -> taken
  * again, divided by split -> or due: with a time for muzzy pages purged lazily,
  * if purge_lazy does that, and due again after that time.  Else offered to
- * dalloc, and if that declines to decommit, purge_forced and purge_lazy in turn.  Whatever comes of it, it
- * is kept then, not dirty any more, for later requests.  What is decommitted
- * goes through commit first.  When the arena is destroyed all is offered to
- * dalloc, and what that declines to destroy.
+ * dalloc, and if that declines to decommit, purge_forced and purge_lazy in
+ * turn.  Whatever comes of it, it is kept then, not dirty any more, for later
+ * requests.  What is decommitted goes through commit first.  When the arena is
+ * destroyed all is offered to dalloc, and what that declines to destroy.
  *
  * An extent is a batch by itself, however long: none is begun once the time of
  * a visit (dsm_budget.h) is over.

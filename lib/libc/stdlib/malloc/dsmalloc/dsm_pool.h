@@ -7,21 +7,22 @@
 /*
  * pool: address space between the hooks and those who cut it up.
  *
- * Theory of operation.  A pool is a set of free extents, runs of whole pages
- * of any length, each either dirty (some of it was written to and not given
- * back: about how much is known, not where), or muzzy (dirty, until that was
- * purged lazily), or clean (reads as zero).  Regions
- * and blocks above half a region are taken from it and go back to it whole, so
- * pages flow between arenas, between threads that come and go, and between
- * small and large uses.  Neighbours join if they are the same of these, and
- * both marked (see below) or both not: a free extent's first and last granule
- * carry a map word with MAP_TAG_FREE, under which free() finds nothing.
+ * Theory of operation.  A pool is a set of free extents, runs of whole pages of
+ * any length, each either dirty (some of it was written to and not given back:
+ * about how much is known, not where), or muzzy (dirty, until that was purged
+ * lazily), or clean (reads as zero).  Regions and blocks above half a region
+ * are taken from it and go back to it whole, so pages flow between arenas,
+ * between threads that come and go, and between small and large uses.
+ * Neighbours join if they are the same of these, and both marked (see below) or
+ * both not: a free extent's first and last granule carry a map word with
+ * MAP_TAG_FREE, under which free() finds nothing.
  *
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
  * first, or purged in order of age: clean, or muzzy, and after its time as that
- * clean.  Best fit by size class, dirty before muzzy before clean.  Address space is kept until the process ends; what a pool
- * maps at a time is half of what it has, 1 MiB to 64 MiB, less when the system
- * refuses, and for a block that is not to be huge just what that needs.
+ * clean.  Best fit by size class, dirty before muzzy before clean.  Address
+ * space is kept until the process ends; what a pool maps at a time is half of
+ * what it has, 1 MiB to 64 MiB, less when the system refuses, and for a block
+ * that is not to be huge just what that needs.
  *
  * Huge pages.  While a process is small its memory comes in small pages: each
  * huge one that is touched at one end is 2 MiB resident.  The system is told

@@ -19,12 +19,11 @@
  * A run is taken from the region whose longest free run fits tightest, of
  * the first few such from one that has dirty pages, or else muzzy ones; in it
  * the lowest dirty place that is long enough, else the lowest that has memory,
- * else the lowest.  So long runs are kept for
- * long requests, regions polarise into full and empty, and memory that is
- * there is used before more is asked for.  The longest run is
- * kept incrementally: it is searched anew only when it was cut itself.
- * Regions hang in lists by longest run, under one mask.  An empty region but
- * the last goes back to the pool.
+ * else the lowest.  So long runs are kept for long requests, regions polarise
+ * into full and empty, and memory that is there is used before more is asked
+ * for.  The longest run is kept incrementally: it is searched anew only when it
+ * was cut itself.  Regions hang in lists by longest run, under one mask.  An
+ * empty region but the last goes back to the pool.
  *
  * Decay: a pass goes through the regions, those first that it has seen
  * longest ago; in each it purges what is dirty and old, then makes all that is

@@ -539,11 +539,15 @@ set_stats_read(unsigned index, struct stats_arena *st)
 
 	if (index == ARENA_DESTROYED) {
 		*st = set_gone;
+		st->decay_ms[PAGES_DIRTY] = st->decay_ms[PAGES_MUZZY] = -1;
 		return (true);
 	}
 	memset(st, 0, sizeof(*st));
 	if (!set_exists(index))
 		return (false);
+	for (i = 0; i < PAGES_KINDS; i++)
+		if (!set_decay_ms_get(index, i, &st->decay_ms[i]))
+			st->decay_ms[i] = -1;
 	for (i = all ? 0 : index; i < (all ? arena_count() : index + 1); i++)
 		if ((a = arena_get(i)) != NULL &&
 		    set_is_open(load_acq(&a->set)))

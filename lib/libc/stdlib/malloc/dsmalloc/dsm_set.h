@@ -18,18 +18,18 @@
  *
  * What goes back, and when.  By age: each set has its decay time, and any
  * thread that finds the one global deadline passed visits all sets that are
- * due, so that a quiet one decays too.  A visit is short (dsm_decay.h), goes
- * on where the one before had to stop, and purges by the batch, the pool's
- * extents first, then runs of regions, then free pages of sparse slabs.  With a
- * time for muzzy pages what is dirty is purged lazily, and by force when that
- * time is over too, in rounds and visits of their own; free pages of slabs are
- * neither dirty nor muzzy in any figure, and always go by force.  By
- * amount: dirty memory is capped, and what is beyond the cap is purged by who
- * frees it, however long that takes (set_cap()).  By growth: a set that takes
- * fresh pages while it has more than its use explains sheds free ones
- * (set_grown_slow()).  For both, muzzy pages are gone: the kernel may have them.
- * By limit: near one, what is free goes by force whatever its age, muzzy pages
- * first (dsm_relief.h).
+ * due, so that a quiet one decays too.  A visit is short (dsm_decay.h), goes on
+ * where the one before had to stop, and purges by the batch, the pool's extents
+ * first, then runs of regions, then free pages of sparse slabs.  With a time
+ * for muzzy pages what is dirty is purged lazily, and by force when that time
+ * is over too, in rounds and visits of their own; free pages of slabs are
+ * neither dirty nor muzzy in any figure, and always go by force.  By amount:
+ * dirty memory is capped, and what is beyond the cap is purged by who frees it,
+ * however long that takes (set_cap()).  By growth: a set that takes fresh pages
+ * while it has more than its use explains sheds free ones (set_grown_slow()).
+ * For both, muzzy pages are gone: the kernel may have them.  By limit: near
+ * one, what is free goes by force whatever its age, muzzy pages first
+ * (dsm_relief.h).
  *
  * Locks: one of all sets, for making arenas and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by

@@ -505,15 +505,16 @@ set_dirty_max(size_t active)
 
 /*
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
- * much as is active, or that share of it, since a program whose large blocks come and go is about
- * to ask for the same again (with a quarter of what is active, tensors and
- * blocks to 64 MiB took two to three times the page faults).  Once it is
- * above, an eighth of the cap goes too, the part that is not beyond it as the
- * time of each look allows, so that looks are SET_FRESH apart meanwhile.  Else
- * the next look is an eighth of dirty_max later; and so it is where nothing
- * may go, or nothing can, being locked in memory.  A program whose use swings
- * by more than that many times a second, and is given the same pages again,
- * earns a higher cap as growth does.
+ * much as is active, since a program whose large blocks come and go is about to
+ * ask for the same again (with a quarter of what is active, tensors and blocks
+ * to 64 MiB took two to three times the page faults); or, if it is a share,
+ * that part of what is active.  Once it is above, an eighth of the cap goes
+ * too, the part that is not beyond it as the time of each look allows, so that
+ * looks are SET_FRESH apart meanwhile.  Else the next look is an eighth of
+ * dirty_max, or of the share, later; and so it is where nothing may go, or
+ * nothing can, being locked in memory.  A program whose use swings by more than
+ * that many times a second, and is given the same pages again, earns a higher
+ * cap as growth does.
  */
 static void
 set_cap(struct set *s)

@@ -73,6 +73,10 @@ const struct stats_item stats_items[] = {
 
 	ARENA("nthreads", "threads", nthreads, UNSIGNED, COUNT,
 	    "threads that allocate from the arena"),
+	ARENA("dirty_decay_ms", NULL, decay_ms[PAGES_DIRTY], SSIZE, COUNT,
+	    "time for dirty pages"),
+	ARENA("muzzy_decay_ms", NULL, decay_ms[PAGES_MUZZY], SSIZE, COUNT,
+	    "time for muzzy pages"),
 	ARENA("pactive", "active", active, SIZE, PAGES,
 	    "pages in use"),
 	ARENA("pdirty", "dirty", dirty, SIZE, PAGES,
@@ -214,6 +218,7 @@ stats_fetch(enum stats_type type, const char *p)
 		return (*(const unsigned *)(const void *)p);
 	case STATS_SIZE:
 		return (*(const size_t *)(const void *)p);
+	case STATS_SSIZE:
 	case STATS_U64:
 		break;
 	}
@@ -462,7 +467,8 @@ stats_json_general(const struct print_sink *to)
 			print_to(to, "%s", buf);
 	}
 	print_to(to, "},\"arenas\":{\"narenas\":%u,\"dirty_decay_ms\":%lld,"
-	    "\"muzzy_decay_ms\":%lld,\"quantum\":%u,\"page\":%zu,\"tcache_max\":%u,\"nbins\":%u,"
+	    "\"muzzy_decay_ms\":%lld,\"quantum\":%u,\"page\":%zu,"
+	    "\"tcache_max\":%u,\"nbins\":%u,"
 	    "\"bin\":[", arena_count(),
 	    (long long)set_decay_ms_new(PAGES_DIRTY),
 	    (long long)set_decay_ms_new(PAGES_MUZZY), STATS_QUANTUM,
@@ -526,7 +532,8 @@ stats_json_figures(const struct print_sink *to, const struct stats_arena *a)
 			    (int)len, name);
 			comma = false;
 		}
-		print_to(to, "%s\"%s\":%llu", comma ? "," : "",
+		print_to(to, it->type == STATS_SSIZE ? "%s\"%s\":%lld" :
+		    "%s\"%s\":%llu", comma ? "," : "",
 		    dot == NULL ? name : dot + 1,
 		    (unsigned long long)stats_value(it, NULL, a, 0));
 		comma = true;

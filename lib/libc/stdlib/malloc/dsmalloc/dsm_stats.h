@@ -52,7 +52,7 @@ enum stats_scope {
 	STATS_BIN,			/* struct stats_bin */
 };
 
-enum stats_type { STATS_UNSIGNED, STATS_U64, STATS_SIZE };
+enum stats_type { STATS_UNSIGNED, STATS_U64, STATS_SIZE, STATS_SSIZE };
 
 enum stats_unit {
 	STATS_COUNT,

@@ -20,7 +20,8 @@ print_option(const struct conf_option *o)
 	const char *suffix = "";
 	int64_t n = o->def;
 
-	if ((o->type == CONF_SIZE || o->type == CONF_SHARE) && n != 0 && n % (1 << 20) == 0) {
+	if ((o->type == CONF_SIZE || o->type == CONF_SHARE) && n != 0 &&
+	    n % (1 << 20) == 0) {
 		n >>= 20;
 		suffix = "M";
 	}

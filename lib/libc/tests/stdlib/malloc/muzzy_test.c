@@ -235,8 +235,8 @@ ATF_TC(in_time);
 ATF_TC_HEAD(in_time, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "What is muzzy goes in the second half of "
-	    "its time, evenly, and the first half is its own");
+	atf_tc_set_md_var(tc, "descr", "What is muzzy goes in the second half "
+	    "of its time, evenly, and the first half is its own");
 }
 ATF_TC_BODY(in_time, tc)
 {
@@ -267,12 +267,25 @@ ATF_TC_BODY(in_time, tc)
 	    (uintmax_t)t, (uintmax_t)muzzy);
 }
 
+/* The pieces of a report. */
+static char	text[65536];
+
+static void
+gather(void *arg, const char *s)
+{
+	char **p = arg;
+
+	ATF_REQUIRE(*p + strlen(s) < text + sizeof(text));
+	*p = stpcpy(*p, s);
+}
+
 ATF_TC(changes);
 ATF_TC_HEAD(changes, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "A new time is for what is muzzy already, "
-	    "arenas to come have the default, and bad times are refused");
+	atf_tc_set_md_var(tc, "descr", "A new time is for what is muzzy "
+	    "already, arenas to come have the default, and bad times are "
+	    "refused");
 }
 ATF_TC_BODY(changes, tc)
 {
@@ -280,6 +293,7 @@ ATF_TC_BODY(changes, tc)
 	int64_t time;
 	unsigned int a, b;
 	size_t len = sizeof(was);
+	char name[16], *p = text;
 
 	ATF_REQUIRE_EQ(0, mallctl("opt.muzzy_decay_ms", &was, &len, NULL, 0));
 	ATF_CHECK_EQ(0, was);
@@ -311,6 +325,20 @@ ATF_TC_BODY(changes, tc)
 	    (ssize_t)INT64_C(18446744072001)));
 	ATF_CHECK_EQ(0, set_ms(b, "muzzy", (ssize_t)INT64_C(18446744072000)));
 	ATF_CHECK(set_ms(999, "muzzy", 1) != 0);
+
+	ATF_REQUIRE_EQ(0, set_ms(a, "dirty", NEVER));
+	ATF_CHECK_EQ(NEVER, (ssize_t)figure(a, "dirty_decay_ms"));
+	ATF_CHECK_EQ(100, figure(a, "muzzy_decay_ms"));
+	ATF_CHECK_EQ(10000, figure(0, "dirty_decay_ms"));
+	ATF_CHECK_EQ(0, figure(0, "muzzy_decay_ms"));
+	ATF_CHECK_EQ(NEVER, (ssize_t)figure(4096, "muzzy_decay_ms"));
+	ATF_REQUIRE_EQ(0, set_ms(4096, "muzzy", 100));
+	ATF_CHECK_EQ(100, figure(4096, "muzzy_decay_ms"));
+	malloc_stats_print(gather, &p, "Jmbl");
+	(void)snprintf(name, sizeof(name), "\"%u\":{", a);
+	ATF_REQUIRE((p = strstr(text, name)) != NULL);
+	ATF_CHECK(strstr(p, "\"dirty_decay_ms\":-1,\"muzzy_decay_ms\":100,") !=
+	    NULL);
 }
 
 ATF_TC(zeroes);
@@ -380,8 +408,8 @@ ATF_TC(limit);
 ATF_TC_HEAD(limit, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "Near a limit muzzy pages go, before dirty "
-	    "ones do");
+	atf_tc_set_md_var(tc, "descr", "Near a limit muzzy pages go, before "
+	    "dirty ones do");
 }
 ATF_TC_BODY(limit, tc)
 {
@@ -451,8 +479,8 @@ ATF_TC(hooks);
 ATF_TC_HEAD(hooks, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "Hooks are asked to purge lazily, and to "
-	    "retire what was purged so; where they cannot that is at once");
+	atf_tc_set_md_var(tc, "descr", "Hooks are asked to purge lazily, and "
+	    "to retire what was purged so; where they cannot that is at once");
 }
 ATF_TC_BODY(hooks, tc)
 {
@@ -510,8 +538,8 @@ ATF_TC(late_hooks);
 ATF_TC_HEAD(late_hooks, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "What is muzzy as an arena gets hooks is "
-	    "dirty to these");
+	atf_tc_set_md_var(tc, "descr", "What is muzzy as an arena gets hooks "
+	    "is dirty to these");
 }
 ATF_TC_BODY(late_hooks, tc)
 {
@@ -586,8 +614,8 @@ ATF_TC(extents);
 ATF_TC_HEAD(extents, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "Dirty extents are used before muzzy ones, "
-	    "and these before clean ones; each joins its like");
+	atf_tc_set_md_var(tc, "descr", "Dirty extents are used before muzzy "
+	    "ones, and these before clean ones; each joins its like");
 }
 ATF_TC_BODY(extents, tc)
 {
@@ -669,8 +697,8 @@ ATF_TC_HEAD(runs, tc)
 {
 
 	atf_tc_set_md_var(tc, "descr", "Dirty runs of a region are used before "
-	    "muzzy ones, and these before untouched ones; each kind grows old by "
-	    "its own passes");
+	    "muzzy ones, and these before untouched ones; each kind grows old "
+	    "by its own passes");
 }
 ATF_TC_BODY(runs, tc)
 {

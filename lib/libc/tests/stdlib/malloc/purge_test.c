@@ -75,8 +75,8 @@ ATF_TC(side_by_side);
 ATF_TC_HEAD(side_by_side, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "Of two arenas one gives all back at once "
-	    "and one keeps it for ever, in figures and in memory");
+	atf_tc_set_md_var(tc, "descr", "Of two arenas one gives all back at "
+	    "once and one keeps it for ever, in figures and in memory");
 }
 ATF_TC_BODY(side_by_side, tc)
 {
@@ -116,8 +116,8 @@ ATF_TC(neighbours);
 ATF_TC_HEAD(neighbours, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "While one arena gives all back at once, "
-	    "again and again, another takes no page faults");
+	atf_tc_set_md_var(tc, "descr", "While one arena gives all back at "
+	    "once, again and again, another takes no page faults");
 }
 ATF_TC_BODY(neighbours, tc)
 {
@@ -184,8 +184,8 @@ ATF_TC(share);
 ATF_TC_HEAD(share, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "No more is dirty than the share of what "
-	    "is in use that dirty_max says, and not much less");
+	atf_tc_set_md_var(tc, "descr", "No more is dirty than the share of "
+	    "what is in use that dirty_max says, and not much less");
 }
 ATF_TC_BODY(share, tc)
 {
