@@ -344,11 +344,14 @@
 #define	set_boot	__dsm_set_boot
 #define	set_count	__dsm_set_count
 #define	set_decay	__dsm_set_decay
-#define	set_dirty_least	__dsm_set_dirty_least
 #define	set_decay_ms_get __dsm_set_decay_ms_get
 #define	set_decay_ms_new __dsm_set_decay_ms_new
 #define	set_decay_ms_renew __dsm_set_decay_ms_renew
 #define	set_decay_ms_set __dsm_set_decay_ms_set
+#define	set_dirty_least	__dsm_set_dirty_least
+#define	set_due_muzzy	__dsm_set_due_muzzy
+#define	set_ease	__dsm_set_ease
+#define	set_eased	__dsm_set_eased
 #define	set_enter	__dsm_set_enter
 #define	set_exists	__dsm_set_exists
 #define	set_freed	__dsm_set_freed
@@ -368,10 +371,12 @@
 #define	set_out		__dsm_set_out
 #define	set_overdue	__dsm_set_overdue
 #define	set_pages	__dsm_set_pages
+#define	set_purge_pool	__dsm_set_purge_pool
 #define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
 #define	set_relieve	__dsm_set_relieve
 #define	set_restart	__dsm_set_restart
+#define	set_shed_muzzy	__dsm_set_shed_muzzy
 #define	set_spread	__dsm_set_spread
 #define	set_stats_add	__dsm_set_stats_add
 #define	set_stats_read	__dsm_set_stats_read
@@ -380,6 +385,7 @@
 #define	set_totals	__dsm_set_totals
 #define	set_unshare	__dsm_set_unshare
 #define	set_used	__dsm_set_used
+#define	set_visit_muzzy __dsm_set_visit_muzzy
 
 /* dsm_explicit.c */
 #define	explicit_create	__dsm_explicit_create

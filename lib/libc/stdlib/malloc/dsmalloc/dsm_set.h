@@ -157,6 +157,20 @@ set_arena(const struct set *s, struct arena *a)
 /* Begin and end a visit; false: the set is shut. */
 bool	 set_enter(struct set *);
 void	 set_leave(struct set *);
+/* The pool: what is as old as the decay time of the budget's kind of pages, and
+ * a part of what is half as old and more, the oldest of that. */
+void	 set_purge_pool(struct set *, const struct decay *, struct budget *,
+	    uint64_t now);
+/* What a budget is for from now on: dirty pages, which are muzzy afterwards if
+ * the set has a time for that; and after it: these have their time. */
+void	 set_ease(const struct set *, struct budget *, uint64_t now);
+void	 set_eased(struct set *, const struct budget *);
+/* Purge what is muzzy by a budget, of any age. */
+void	 set_shed_muzzy(struct set *, struct budget *);
+/* Visits to that: what is due however long it takes, or for so many ns; the
+ * latter has been begun and ends. */
+void	 set_visit_muzzy(struct set *, struct budget *, uint64_t now);
+void	 set_due_muzzy(struct set *, uint64_t now, uint64_t ns);
 /* Does this set hold the pages of that arena? */
 bool	 set_has(const struct set *, unsigned index);
 /* What is handed out of a set, to threads' caches too, in bytes. */

@@ -88,41 +88,6 @@ set_drain(struct set *s, uint64_t before, uint64_t now)
 		(void)large_drain(&a->large, before, now);
 }
 
-/* What a budget is for from now on: dirty pages, which are muzzy afterwards if
- * the set has a time for that. */
-static void
-set_ease(const struct set *s, struct budget *b, uint64_t now)
-{
-
-	b->lazy = load_rlx(&s->muzzy.ms) != 0;
-	b->now = now;
-}
-
-/* It may have made some muzzy: these have their time. */
-static void
-set_eased(struct set *s, const struct budget *b)
-{
-
-	if (b->lazy && set_muzzy(s) != 0)
-		decay_arm(&s->muzzy, b->now);
-}
-
-/* Purge what is muzzy by a budget, of any age. */
-static void
-set_shed_muzzy(struct set *s, struct budget *b)
-{
-
-	if (set_muzzy(s) == 0)
-		return;
-	b->kind = PAGES_MUZZY;
-	(void)pool_purge(&s->pool, 0, 0, b);
-	if (budget_left(b)) {
-		regions_pass(&s->regions, PAGES_MUZZY);
-		(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
-	}
-	b->kind = PAGES_DIRTY;
-}
-
 /* Spare slabs too, with what other threads have freed, young to the regions. */
 static void
 set_spare(struct set *s, uint64_t now)
@@ -196,9 +161,7 @@ set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
 		}
 }
 
-/* The pool: what is as old as the decay time of its kind, and a part of what is
- * half as old and more, the oldest of that. */
-static void
+void
 set_purge_pool(struct set *s, const struct decay *d, struct budget *b,
     uint64_t now)
 {
@@ -257,32 +220,6 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 		decay_turn(&s->decay, now);
 }
 
-/* A visit to what is muzzy. */
-static void
-set_visit_muzzy(struct set *s, struct budget *b, uint64_t now)
-{
-	unsigned i, part = decay_part(&s->muzzy, now);
-	uint64_t round = load_rlx(&s->muzzy.start);
-
-	b->kind = PAGES_MUZZY;
-	b->now = now;
-	if (s->muzzy_round != round) {
-		s->muzzy_round = round;
-		regions_pass(&s->regions, PAGES_MUZZY);
-	}
-	for (i = 0; i < 2 && !b->more; i++) {
-		if (s->muzzy_stage == 0)
-			set_purge_pool(s, &s->muzzy, b, now);
-		else
-			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
-		s->muzzy_stage = !s->muzzy_stage;
-	}
-	if (!conf.retain)
-		pool_trim(&s->pool);
-	if (part == DECAY_PARTS && !b->more)
-		decay_turn(&s->muzzy, now);
-}
-
 /* With a decay time of 0 everything goes, and who makes it dirty pays. */
 static void
 set_due(struct set *s, uint64_t now, uint64_t ns)
@@ -299,21 +236,6 @@ set_due(struct set *s, uint64_t now, uint64_t ns)
 	}
 	set_eased(s, &b);
 	decay_end(&s->decay, set_owes(s), b.more, now);
-}
-
-/* There is some left with a time of 0 where it had another before. */
-static void
-set_due_muzzy(struct set *s, uint64_t now, uint64_t ns)
-{
-	struct budget b = BUDGET_ALL;
-
-	if (load_rlx(&s->muzzy.ms) == 0)
-		set_shed_muzzy(s, &b);
-	else {
-		b = decay_budget(&s->muzzy, now, ns);
-		set_visit_muzzy(s, &b, now);
-	}
-	decay_end(&s->muzzy, set_muzzy(s) != 0, b.more, now);
 }
 
 /* The books of one set that are due; of the others, when. */
