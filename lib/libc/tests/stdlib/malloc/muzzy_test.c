@@ -373,6 +373,32 @@ ATF_TC_BODY(zeroes, tc)
 	}
 }
 
+ATF_TC(in_silence);
+ATF_TC_HEAD(in_silence, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Background threads see to both times "
+	    "where the program does nothing");
+}
+ATF_TC_BODY(in_silence, tc)
+{
+	bool on = true;
+	unsigned int a;
+
+	a = create(NULL);
+	times(a, 100, 200);
+	ATF_REQUIRE_EQ(0, mallctl("background_thread", NULL, NULL, &on,
+	    sizeof(on)));
+	use(a);
+	ATF_CHECK(figure(a, "pdirty") != 0);
+	usleep(1500000);
+	ATF_CHECK_EQ(0, figure(a, "pdirty") + figure(a, "pmuzzy"));
+	ATF_CHECK(figure(a, "muzzy_purged") != 0);
+	on = false;
+	ATF_REQUIRE_EQ(0, mallctl("background_thread", NULL, NULL, &on,
+	    sizeof(on)));
+}
+
 ATF_TC(ends);
 ATF_TC_HEAD(ends, tc)
 {
@@ -855,6 +881,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, in_time);
 	ATF_TP_ADD_TC(tp, changes);
 	ATF_TP_ADD_TC(tp, zeroes);
+	ATF_TP_ADD_TC(tp, in_silence);
 	ATF_TP_ADD_TC(tp, ends);
 	ATF_TP_ADD_TC(tp, limit);
 	ATF_TP_ADD_TC(tp, hooks);
