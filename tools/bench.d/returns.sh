@@ -47,8 +47,8 @@ returns_below() {
 returns_background() {
 	local said
 	peers_command "${what[dsmalloc]}" || exit 2
-	said=$(MALLOC_CONF=background_thread:true "${COMMAND[@]}" /bin/true \
-	    2>&1) && [ -z "$said" ]
+	said=$(MALLOC_CONF=background_thread:true "${COMMAND[@]}" \
+	    "$bin/silence" still 1 1 2>&1 > /dev/null) && [ -z "$said" ]
 }
 
 # Those of one allocator at a time, all of which sleep most of the time.

@@ -117,6 +117,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 		b->nempty++;
 	}
 	s->purged = false;
+	s->seen = (uint8_t)(b->round - 1);
 	list = slab_fullness(s);
 	s->list = (uint8_t)list;
 	TAILQ_INSERT_HEAD(&b->list[list], s, link);
@@ -472,6 +473,7 @@ bin_spare(struct bin *b, uint64_t now)
 	struct slab *next, *s;
 
 	lock_take(&b->lock);
+	b->round++;
 	bin_drain(b, now);
 	s = b->current;
 	if (s != NULL && slab_nfree(s) > s->nslots / 2) {
@@ -489,8 +491,19 @@ bin_spare(struct bin *b, uint64_t now)
 	bin_unlock(b, now);
 }
 
-/* Take sparse slabs that have not been purged off their lists, where they
- * stand before those that have. */
+/* A slab stands behind those that this round has yet to see. */
+static void
+bin_seen(struct bin *b, struct slab *s, bool purged)
+{
+
+	s->purged = purged;
+	s->seen = b->round;
+	TAILQ_REMOVE(&b->list[s->list], s, link);
+	TAILQ_INSERT_TAIL(&b->list[s->list], s, link);
+}
+
+/* Take sparse slabs that this round has not seen and that have not been purged
+ * off their lists. */
 static unsigned
 bin_sparse(struct bin *b, struct slab **v, unsigned max)
 {
@@ -500,16 +513,20 @@ bin_sparse(struct bin *b, struct slab **v, unsigned max)
 	LOCK_ASSERT(&b->lock);
 	for (k = 1; k < SLAB_LISTS; k++)
 		while (n < max && (s = TAILQ_FIRST(&b->list[k])) != NULL &&
-		    !s->purged) {
-			bin_unlist(b, s);
-			v[n++] = s;
-		}
+		    s->seen != b->round)
+			if (s->purged)
+				bin_seen(b, s, true);
+			else {
+				bin_unlist(b, s);
+				v[n++] = s;
+			}
 	return (n);
 }
 
 /* Ranges of free pages of one set that wait to be purged together. */
 struct bin_ranges {
 	unsigned	 n;
+	size_t		 bytes;
 	struct region	*in[OS_PURGE_MAX];
 	struct os_range	 r[OS_PURGE_MAX];
 };
@@ -526,58 +543,83 @@ bin_give(struct bin_ranges *br, struct budget *bu)
 	for (i = 0; i < done; i++)
 		bu->bytes += br->r[i].len;
 	br->n = 0;
+	br->bytes = 0;
 }
 
-/* The free pages of slabs that nothing is filled from. */
-static void
-bin_purge_slabs(struct slab **v, unsigned n, struct budget *bu)
+/* Is a huge page broken up for the free pages of a slab?  On a visit also if
+ * all slabs' in it together are worth it: they are likelier than others to be
+ * used again, and count half. */
+static bool
+bin_yields(const struct slab *s, const struct os_range *r,
+    const struct budget *bu)
 {
-	struct bin_ranges br = { .n = 0 };
+	struct region *in = s->span.region;
+	size_t size = r->len;
+
+	if (bu->every)
+		size = REGION_BYTES;
+	else if (region_refuses(in))
+		return (false);
+	else if (bu->most == SIZE_MAX && load_rlx(&in->huge))
+		size = slab_pages(in) / 2;
+	return (region_break(in, r->addr, size));
+}
+
+/* The free pages of a slab that nothing is filled from: were they given, or is
+ * it not worth it? */
+static bool
+bin_purge_slab(struct slab *s, struct bin_ranges *br, struct budget *bu)
+{
+	bool first = true;
 	struct os_range r;
-	unsigned at, i;
-	bool first;
+	unsigned at;
 
-	for (i = 0; i < n; i++) {
-		first = true;
-		for (at = 0; slab_free_pages(v[i], &at, &r); first = false) {
-			if (first && !region_break(v[i]->span.region, r.addr,
-			    r.len))
-				break;
-			if (br.n == NITEMS(br.r) || (br.n != 0 &&
-			    br.in[0]->set != v[i]->span.region->set))
-				bin_give(&br, bu);
-			br.in[br.n] = v[i]->span.region;
-			br.r[br.n++] = r;
-		}
+	for (at = 0; slab_free_pages(s, &at, &r); first = false) {
+		if (first && !bin_yields(s, &r, bu))
+			return (false);
+		if (br->n == NITEMS(br->r) || (br->n != 0 &&
+		    br->in[0]->set != s->span.region->set))
+			bin_give(br, bu);
+		br->in[br->n] = s->span.region;
+		br->r[br->n++] = r;
+		br->bytes += r.len;
 	}
-	bin_give(&br, bu);
+	return (true);
 }
 
-static void
-bin_purged(struct bin *b, struct slab *s)
+/* Any slab may be one for which a huge page is broken up. */
+static bool
+bin_goes_on(const struct bin_ranges *br, struct budget *bu)
 {
 
-	s->purged = true;
-	TAILQ_REMOVE(&b->list[s->list], s, link);
-	TAILQ_INSERT_TAIL(&b->list[s->list], s, link);
+	return (bu->bytes + br->bytes < bu->least || !budget_late(bu));
 }
 
 size_t
 bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 {
 	struct slab *v[BIN_ROUND];
+	bool given[BIN_ROUND];
+	struct bin_ranges br;
 	size_t bytes = bu->bytes;
-	unsigned i, n;
+	unsigned done, i, n;
 
 	do {
 		lock_take(&b->lock);
 		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
 		lock_drop(&b->lock);
-		bin_purge_slabs(v, n, bu);
+		br.n = 0;
+		br.bytes = 0;
+		done = 0;
+		while (done < n && (done == 0 || bin_goes_on(&br, bu))) {
+			given[done] = bin_purge_slab(v[done], &br, bu);
+			done++;
+		}
+		bin_give(&br, bu);
 		lock_take(&b->lock);
 		for (i = 0; i < n; i++)
-			if (bin_relist(b, v[i], now))
-				bin_purged(b, v[i]);
+			if (bin_relist(b, v[i], now) && i < done)
+				bin_seen(b, v[i], given[i]);
 		bin_unlock(b, now);
 	} while (n != 0 && budget_left(bu));
 	return (bu->bytes - bytes);

@@ -26,6 +26,8 @@
  * no one else gives back.  Here they are visible: bin_purge() takes slabs
  * that are a quarter empty or more off their lists, so that nothing is filled
  * from them, purges their free pages without the lock, and lists them again.
+ * It comes by each of them once between two calls of bin_spare(): those of a
+ * huge page that is not worth breaking up for them are looked at again then.
  *
  * Locks: the bin's.  Under it region, pool, map and base may be taken.
  */
@@ -47,6 +49,7 @@ struct bin {
 	/* Under the lock. */
 	struct lock	 lock DSM_ALIGNED(DSM_CACHELINE);
 	unsigned	 nempty;	/* of the listed ones */
+	uint8_t		 round;		/* of looks at sparse slabs */
 	struct slab	*current;
 	uint64_t	 nmalloc;	/* slots filled */
 	uint64_t	 ndalloc;	/* slots flushed or collected */

@@ -39,11 +39,12 @@ struct budget {
 	bool		 more;		/* time was over before the work was */
 	enum pages	 kind;		/* what is purged */
 	bool		 lazy;		/* and how, if it is dirty */
+	bool		 every;		/* page, whatever that breaks up */
 	uint64_t	 now;		/* since when it is muzzy then, ms */
 };
 
 #define	BUDGET_ALL							\
-	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, 0 }
+	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, false, 0 }
 
 /* What was purged of one kind. */
 struct purged {

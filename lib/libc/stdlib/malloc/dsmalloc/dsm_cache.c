@@ -47,8 +47,10 @@
 /* So much time lies between two starts anew of all countdowns: a hundred times
  * what one costs. */
 #define	CACHE_RESTART_NS	100000
-/* Stacks not filled for this long give half back. */
-#define	CACHE_TRIM_MS		1000
+/* Stacks not filled for this long give half back, or all of it where nothing
+ * was asked of them: each slot there may be the last of a slab.  Less than a
+ * second, so that a program of one request a second does it at each. */
+#define	CACHE_TRIM_MS		900
 /* Large requests and flushes between two looks at the clock; a thread that
  * only frees has no others. */
 #define	CACHE_LARGE_TICK	16
@@ -152,18 +154,32 @@ cache_flush_part(struct cache *c, unsigned class, unsigned n, uint64_t now)
 	e->sp = k->end - left;
 }
 
-/* Stacks that were not filled since the last look give half back. */
+/* How many slots of a stack go because they were not needed since the last
+ * look. */
+static unsigned
+cache_unused(struct cache *c, unsigned class)
+{
+	const struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	unsigned n = (unsigned)(k->end - e->sp);
+	uint16_t seen = k->seen;
+
+	k->seen = (uint16_t)(k->folded +
+	    (uint64_t)(int64_t)(e->base - e->count));
+	if (k->seen != seen)
+		n = k->used ? 0 : (n + 1) / 2;
+	k->used = 0;
+	return (n);
+}
+
 static void
 cache_trim(struct cache *c, uint64_t now)
 {
 	unsigned i, n;
 
-	for (i = 1; i < SIZE_NCLASSES; i++) {
-		n = (unsigned)(c->class[i].end - c->entry[i].sp);
-		if (!c->class[i].used && n != 0)
-			cache_flush_part(c, i, (n + 1) / 2, now);
-		c->class[i].used = 0;
-	}
+	for (i = 1; i < SIZE_NCLASSES; i++)
+		if ((n = cache_unused(c, i)) != 0)
+			cache_flush_part(c, i, n, now);
 	c->trimmed = now;
 	set_freed(c->arena, now);
 }
@@ -213,8 +229,11 @@ cache_restart(struct cache *c)
 
 	c->wound = false;
 	c->base = c->pace = c->skip = 1;
-	for (i = 1; i < SIZE_NCLASSES; i++)
+	for (i = 1; i < SIZE_NCLASSES; i++) {
 		cache_fold(c, i);
+		/* Of what a thread goes on to free alone nothing is kept. */
+		c->class[i].seen = (uint16_t)c->class[i].folded;
+	}
 }
 
 void

@@ -65,6 +65,7 @@ struct cache_class {
 	uint64_t	  folded;	/* requests counted before base */
 	uint16_t	  cap;		/* slots of the stack */
 	uint16_t	  fill;		/* slots the next fill asks for */
+	uint16_t	  seen;		/* requests at the last trim, modulo */
 	uint8_t		  used;		/* filled since the last trim */
 	uint8_t		  missed;	/* filled since it last ran full */
 };

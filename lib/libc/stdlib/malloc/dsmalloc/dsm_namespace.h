@@ -252,6 +252,7 @@
 #define	slab_collect	__dsm_slab_collect
 #define	slab_drop	__dsm_slab_drop
 #define	slab_free_pages	__dsm_slab_free_pages
+#define	slab_pages	__dsm_slab_pages
 #define	slab_geom	__dsm_slab_geom
 #define	slab_open	__dsm_slab_open
 #define	slab_put	__dsm_slab_put

@@ -137,6 +137,7 @@ region_add(struct region *r, size_t dirty, size_t charged)
 	unsigned k;
 
 	LOCK_ASSERT(&rs->lock);
+	r->refused = rs->pass[PAGES_DIRTY] - 1;
 	if (dirty != 0) {
 		/* Where is not known: all may be, and what is not counts as
 		 * fresh here, since it won't when it is taken. */

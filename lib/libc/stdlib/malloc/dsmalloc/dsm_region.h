@@ -83,6 +83,8 @@ struct region {
 	uint16_t	 nmuzzy;
 	uint16_t	 longest;
 	uint32_t	 pass[PAGES_KINDS]; /* the last that saw it whole */
+	uint32_t	 refused;	/* atomic; the last in which it was not
+					   worth breaking up for a slab */
 	uint64_t	 dense;		/* since when it is found so, ms; 0 */
 	bool		 busy;		/* it is being made huge: stays */
 	bool		 huge;		/* may be one huge page */
@@ -155,6 +157,14 @@ bool	 region_extend(struct region *, unsigned page, size_t osize,
 /* Free pages in a slab of a region, so many bytes from this one on, are about
  * to be purged: false when it is not worth it. */
 bool	 region_break(struct region *, void *page, size_t size);
+/* It was asked that in this pass already, and it was not. */
+static inline bool
+region_refuses(const struct region *r)
+{
+
+	return (load_rlx(&r->huge) &&
+	    load_rlx(&r->refused) == load_rlx(&r->set->pass[PAGES_DIRTY]));
+}
 /* A pass begins: it has seen no region yet. */
 void	 regions_pass(struct regions *, enum pages);
 /* Let the pass over the budget's kind of pages see its regions up to a part (of

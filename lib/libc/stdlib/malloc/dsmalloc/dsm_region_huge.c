@@ -122,6 +122,8 @@ region_break(struct region *r, void *page, size_t size)
 	    (unsigned)(size >> os_page_shift), false);
 	if (huge && yields)
 		region_broken(r);
+	else if (huge)
+		store_rlx(&r->refused, r->set->pass[PAGES_DIRTY]);
 	lock_drop(&r->set->lock);
 	if (huge && yields && !region_unhuge(r, page)) {
 		lock_take(&r->set->lock);

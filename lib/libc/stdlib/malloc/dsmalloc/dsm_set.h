@@ -87,6 +87,8 @@ struct set {
 	size_t		 pause;		/* in looks, after one in vain */
 	struct set_credit grown;
 	struct set_credit capped;	/* the same of the cap */
+	size_t		 sparse;	/* what was active when the cap last
+					   had slabs purged */
 	/* Written under the sets' lock. */
 	struct arena	*arenas;	/* atomic; they stay */
 	unsigned	 narenas;	/* atomic */

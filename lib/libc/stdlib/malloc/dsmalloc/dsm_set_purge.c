@@ -40,6 +40,10 @@ _Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
 #define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
+/* The cap has slabs purged again when so much of what is active has come or
+ * gone, since what it finds may have been purged already. */
+#define	SET_SPARSE_STEP(active)	(set_dirty_least() / 16 + (active) / 32)
+
 /* Credit for what was shed; threads that race lose some. */
 static void
 credit_add(struct set_credit *c, size_t shed, uint64_t now)
@@ -100,16 +104,25 @@ set_spare(struct set *s, uint64_t now)
 	}
 }
 
+/* Free pages of slabs. */
+static void
+set_purge_sparse(struct set *s, struct budget *b, uint64_t now)
+{
+	struct arena *a;
+
+	SET_ARENAS(s, a)
+		arena_purge_slabs(a, b, now);
+}
+
 /* Purge all that is dirty, now. */
 static void
 set_purge(struct set *s, struct budget *b, uint64_t now)
 {
-	struct arena *a;
 
+	b->every = true;
 	set_spare(s, now);
 	set_drain(s, DECAY_NEVER, now);
-	SET_ARENAS(s, a)
-		arena_purge_slabs(a, b, now);
+	set_purge_sparse(s, b, now);
 	set_fade(s, now);
 	if (pool_is_lent(&s->pool))
 		regions_trim(&s->regions, true);
@@ -364,14 +377,12 @@ set_budget(size_t least, size_t most)
 static void
 set_shed_all(struct set *s, struct budget *b, uint64_t now)
 {
-	struct arena *a;
 
 	set_shed(s, b);
 	if (!budget_left(b))
 		return;
 	set_spare(s, now);
-	SET_ARENAS(s, a)
-		arena_purge_slabs(a, b, now);
+	set_purge_sparse(s, b, now);
 	if (budget_left(b))
 		set_shed(s, b);
 }
@@ -425,6 +436,46 @@ set_dirty_max(size_t active)
 	return (DSM_MAX(share, SET_DIRTY_LEAST));
 }
 
+/* Memory in slabs beyond half as much again as is handed out of them: it holds
+ * little but what threads have at hand, after all else was freed. */
+static size_t
+set_waste(const struct set *s, size_t active)
+{
+	size_t out = set_out(s);
+
+	return (active - DSM_MIN(active, out + out / 2));
+}
+
+/* That counts as unused, and leaves less room for what is dirty.  Who has
+ * freed so much does not swing, and has no use for credit. */
+static size_t
+set_allowed(const struct set *s, size_t active, size_t waste)
+{
+	size_t cap, credit = load_rlx(&s->capped.bytes);
+
+	cap = set_dirty_max(active - waste) +
+	    credit - DSM_MIN(credit, waste);
+	return (cap - DSM_MIN(waste, cap - cap / 8));
+}
+
+/* Where it is too much by itself, free pages of slabs go. */
+static void
+set_cap_slabs(struct set *s, size_t active, size_t waste)
+{
+	size_t most = set_dirty_least() / 4 * 3;
+	size_t last = load_rlx(&s->sparse);
+	uint64_t now = load_rlx(&decay_clock);
+	struct budget b;
+
+	if (waste <= most || DSM_MAX(active, last) - DSM_MIN(active, last) <
+	    SET_SPARSE_STEP(active))
+		return;
+	store_rlx(&s->sparse, active);
+	b = set_budget(waste - most, SIZE_MAX);
+	set_spare(s, now);
+	set_purge_sparse(s, &b, now);
+}
+
 /*
  * Dirty memory is bounded by amount as well as by time: dirty_max beyond as
  * much as is active, since a program whose large blocks come and go is about to
@@ -441,16 +492,15 @@ set_dirty_max(size_t active)
 static void
 set_cap(struct set *s)
 {
-	size_t active, cap, dirty, idle, low, next, step, stock;
+	size_t active, cap, dirty, idle, low, next, step, stock, waste;
 	struct budget b = BUDGET_ALL;
 
 	dirty = set_pages(s, &active);
+	waste = set_waste(s, active);
 	stock = dirty - DSM_MIN(dirty, set_dirty(s));
 	idle = load_rlx(&limit_idle);
-	cap = set_dirty_max(active);
+	cap = DSM_MIN(set_allowed(s, active, waste), idle);
 	step = (conf.dirty_max < 0 ? cap : (size_t)conf.dirty_max) / 8;
-	cap += load_rlx(&s->capped.bytes);
-	cap = DSM_MIN(cap, idle);
 	low = cap - cap / 8;
 	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
 	    load_rlx(&s->decay.ms) >= 0) {
@@ -460,6 +510,7 @@ set_cap(struct set *s)
 		set_eased(s, &b);
 		dirty -= DSM_MIN(dirty, b.bytes);
 		credit_add(&s->capped, b.bytes, load_rlx(&decay_clock));
+		set_cap_slabs(s, active, waste);
 	}
 	store_rlx(&s->capping, b.more);
 	next = step;
@@ -467,7 +518,7 @@ set_cap(struct set *s)
 		next = DSM_MIN(next, SET_FRESH);
 	next += dirty;
 	if (dirty <= cap && !b.more)
-		next = DSM_MAX(DSM_MIN(set_dirty_least(), idle),
+		next = DSM_MAX(DSM_MIN(set_dirty_least(), cap),
 		    DSM_MIN(cap, next));
 	store_rlx(&s->look, next - DSM_MIN(next, stock));
 }

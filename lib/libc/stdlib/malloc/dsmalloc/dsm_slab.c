@@ -148,6 +148,7 @@ slab_fill_avail(struct slab *s)
 	s->most = 0;
 	s->left = -(int32_t)s->nslots;
 	s->purged = false;
+	s->seen = 0;
 }
 
 struct slab *
@@ -381,6 +382,32 @@ slab_free_pages(struct slab *s, unsigned *at, struct os_range *r)
 	r->addr = (void *)from;
 	r->len = to - from;
 	return (true);
+}
+
+/* The slab that begins at a page of a region, if one does. */
+static struct slab *
+slab_at(const struct region *r, unsigned page)
+{
+	struct slab *s = map_span(map_word(r->addr + ((size_t)page <<
+	    os_page_shift)));
+
+	return (s != NULL && load_rlx(&s->span.kind) == SPAN_SLAB &&
+	    s->span.region == r && s->span.page == page ? s : NULL);
+}
+
+size_t
+slab_pages(struct region *r)
+{
+	struct os_range range;
+	struct slab *s;
+	size_t bytes = 0;
+	unsigned at, i;
+
+	for (i = 0; i < r->npages; i++)
+		if ((s = slab_at(r, i)) != NULL)
+			for (at = 0; slab_free_pages(s, &at, &range); )
+				bytes += range.len;
+	return (bytes);
 }
 
 bool

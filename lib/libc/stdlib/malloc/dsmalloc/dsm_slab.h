@@ -78,6 +78,7 @@ struct slab {
 	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
 	bool		 purged;	/* its free pages were given back */
+	uint8_t		 seen;		/* the bin's round that came by last */
 	int32_t		 owed;		/* words seen - announcements seen */
 	TAILQ_ENTRY(slab) link;
 	uint64_t	 avail[];	/* [nwords] */
@@ -152,6 +153,8 @@ unsigned slab_take(struct slab *, void **dst, unsigned n);
 unsigned slab_collect(struct slab *);
 /* The whole pages of free slots from slot *at on: the next run of them. */
 bool	 slab_free_pages(struct slab *, unsigned *at, struct os_range *);
+/* Bytes of such in all slabs of a region, about: bins are not locked. */
+size_t	 slab_pages(struct region *);
 bool	 slab_valid(struct slab *);
 void	 slab_bad_free(const struct slab *, const void *)
 	    __attribute__((__noreturn__));

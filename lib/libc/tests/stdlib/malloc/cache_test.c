@@ -253,6 +253,16 @@ ATF_TC_BODY(slows_down, tc)
 	cache_leave();
 }
 
+/* A look at the clock, which finds that it is time to trim. */
+static void
+trim(struct cache *c)
+{
+
+	c->entry[0].count = 0;
+	c->trimmed = decay_now() - 2000;
+	cache_tick_large(c);
+}
+
 ATF_TC(ticks);
 ATF_TC_HEAD(ticks, tc)
 {
@@ -289,14 +299,20 @@ ATF_TC_BODY(ticks, tc)
 	n = cached(c, 5);
 	ATF_REQUIRE(n >= 16);
 	/* It was filled since the last look: no. */
-	for (i = 0; i < 2; i++) {
-		c->entry[0].count = 0;
-		c->trimmed = decay_now() - 2000;
-		cache_tick_large(c);
-		ATF_CHECK_EQ(i == 0 ? n : n / 2, cached(c, 5));
-	}
-	/* The youngest stay. */
+	trim(c);
+	ATF_CHECK_EQ(n, cached(c, 5));
+	/* It was of use, but not all of it: the youngest stay. */
 	ATF_CHECK_EQ(v[63], cache_malloc(c, 5));
+	cache_free(c, v[63], 5);
+	trim(c);
+	ATF_CHECK_EQ(n / 2, cached(c, 5));
+	ATF_CHECK_EQ(v[63], cache_malloc(c, 5));
+	cache_free(c, v[63], 5);
+	trim(c);
+	/* It was not asked for anything. */
+	ATF_CHECK_EQ(n / 4, cached(c, 5));
+	trim(c);
+	ATF_CHECK_EQ(0, cached(c, 5));
 	cache_leave();
 }
 
