@@ -55,6 +55,17 @@ static const char *const conf_metadata_thp_words[] = {
 	[BASE_THP_ALWAYS] = "always",
 };
 
+static const char *const conf_hugify_words[] = {
+	[CONF_HUGIFY_AUTO] = "auto",
+	[CONF_HUGIFY_NONE] = "none",
+	[CONF_HUGIFY_EAGER] = "eager",
+	[CONF_HUGIFY_LAZY] = "lazy",
+};
+
+/* A huge page; the least of it that a threshold may be, a page. */
+#define	CONF_HUGE	(2 << 20)
+#define	CONF_PAGE	4096
+
 /* Sorted by name; manual: malloc.3, OPTIONS. */
 const struct conf_option conf_options[] = {
 	OPTION_BOOL("abort_conf", abort_conf, false,
@@ -67,13 +78,47 @@ const struct conf_option conf_options[] = {
 	    10000, "milliseconds until unused memory goes back to the system"),
 	OPTION("dirty_max", dirty_max, SHARE, 0, INT64_C(1) << 46, 64 << 20,
 	    "unused memory that may always wait until it decays"),
+	OPTION_BOOL("experimental_hpa_enforce_hugify", accepted.enforce_hugify,
+	    false, "nothing: advice is always given"),
+	OPTION("experimental_hpa_max_purge_nhp", accepted.max_purge_nhp, SSIZE,
+	    -1, INT64_C(1) << 46, -1, "nothing: a visit ends with its time"),
+	OPTION_BOOL("experimental_hpa_start_huge_if_thp_always",
+	    accepted.start_huge, true,
+	    "nothing: what is not marked is advised against"),
+	OPTION_BOOL("hpa", hpa, false,
+	    "huge pages for dense regions of small processes too"),
+	OPTION("hpa_dirty_mult", accepted.dirty_mult, FIXED, -1, 65534, 1 << 14,
+	    "nothing: dirty_max is the like"),
 	OPTION("hpa_hugification_threshold", hpa_hugification_threshold, SIZE,
-	    4096, 2 << 20, 1992294,
+	    CONF_PAGE, CONF_HUGE, 1992294,
 	    "used bytes from which a region of 2 MiB becomes a huge page"),
+	OPTION("hpa_hugification_threshold_ratio", hpa_hugification_threshold,
+	    PART, 0, 1, 1992294, "the same as a part of 2 MiB"),
 	OPTION("hpa_hugify_delay_ms", hpa_hugify_delay_ms, U64, 0,
 	    CONF_DECAY_MAX, 10000, "milliseconds that it is to be so before"),
+	OPTION_ENUM("hpa_hugify_style", hpa_hugify_style, conf_hugify_words,
+	    CONF_HUGIFY_LAZY, "which regions become huge pages, and when"),
 	OPTION_BOOL("hpa_hugify_sync", hpa_hugify_sync, true,
 	    "make such regions huge pages"),
+	OPTION("hpa_min_purge_delay_ms", accepted.min_purge_delay_ms, U64, 0,
+	    CONF_DECAY_MAX, 0, "nothing: dirty_decay_ms is the like"),
+	OPTION("hpa_min_purge_interval_ms", accepted.min_purge_interval_ms, U64,
+	    0, CONF_DECAY_MAX, 5000, "nothing: visits go by dirty_decay_ms"),
+	OPTION("hpa_purge_threshold", hpa_purge_threshold, SIZE, CONF_PAGE,
+	    CONF_HUGE, CONF_HUGE / 8,
+	    "unused bytes for which a huge page is broken up"),
+	OPTION("hpa_purge_threshold_ratio", hpa_purge_threshold, PART, 0, 1,
+	    CONF_HUGE / 8, "the same as a part of 2 MiB"),
+	OPTION("hpa_sec_max_alloc", accepted.sec_max_alloc, SIZE, CONF_PAGE,
+	    INT64_C(1) << 46, 32 << 10, "nothing: there is no such cache"),
+	OPTION("hpa_sec_max_bytes", accepted.sec_max_bytes, SIZE, 0,
+	    INT64_C(1) << 46, 256 << 10, "nothing: there is no such cache"),
+	OPTION("hpa_sec_nshards", accepted.sec_nshards, SIZE, 0,
+	    INT64_C(1) << 46, 2, "nothing: there is no such cache"),
+	OPTION("hpa_slab_max_alloc", accepted.slab_max_alloc, SIZE, CONF_PAGE,
+	    CONF_HUGE, 64 << 10, "nothing: regions have all up to 1 MiB"),
+	OPTION_BOOL("huge_arena_pac_thp", accepted.huge_arena_pac_thp, false,
+	    "nothing: there is no such arena"),
 	OPTION("limit", limit, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
 	    "memory near which unused memory goes back at once"),
 	OPTION("limit_hard", limit_hard, LIMIT, 0, CONF_LIMIT_LENGTH, 0,
@@ -108,18 +153,10 @@ const unsigned conf_noptions = NITEMS(conf_options);
  * those who bring them along that it is not a typing mistake.
  */
 static const char conf_foreign[] =
-    " abort bin_shards cache_oblivious"
-    " calloc_madvise_threshold"
-    " debug_double_free_max_scan decay_time disable_large_size_classes dss"
-    " experimental_hpa_enforce_hugify experimental_hpa_max_purge_nhp"
-    " experimental_hpa_start_huge_if_thp_always"
-    " experimental_infallible_new experimental_tcache_gc hpa"
-    " hpa_dirty_mult hpa_hugification_threshold_ratio"
-    " hpa_hugify_style hpa_min_purge_delay_ms"
-    " hpa_min_purge_interval_ms hpa_purge_threshold"
-    " hpa_purge_threshold_ratio hpa_sec_batch_fill_extra"
-    " hpa_sec_bytes_after_flush hpa_sec_max_alloc hpa_sec_max_bytes"
-    " hpa_sec_nshards hpa_slab_max_alloc huge_arena_pac_thp junk lg_chunk"
+    " abort bin_shards cache_oblivious calloc_madvise_threshold"
+    " debug_double_free_max_scan decay_time disable_large_size_classes"
+    " dss experimental_infallible_new experimental_tcache_gc"
+    " hpa_sec_batch_fill_extra hpa_sec_bytes_after_flush junk lg_chunk"
     " lg_dirty_mult lg_extent_max_active_fit lg_prof_interval"
     " lg_prof_sample lg_san_uaf_align lg_tcache_flush_large_div"
     " lg_tcache_flush_small_div lg_tcache_max lg_tcache_nslots_mul log"
@@ -154,6 +191,9 @@ conf_reset(struct conf *c)
 		case CONF_ENUM:
 			*(unsigned *)(void *)field = (unsigned)o->def;
 			break;
+		case CONF_FIXED:
+			*(uint32_t *)(void *)field = (uint32_t)o->def;
+			break;
 		case CONF_U64:
 			*(uint64_t *)(void *)field = (uint64_t)o->def;
 			break;
@@ -162,6 +202,7 @@ conf_reset(struct conf *c)
 			*(int64_t *)(void *)field = o->def;
 			break;
 		case CONF_SIZE:
+		case CONF_PART:
 			*(size_t *)(void *)field = (size_t)o->def;
 			break;
 		case CONF_STRING:
@@ -201,12 +242,15 @@ conf_number(const struct conf_option *o)
 	case CONF_UNSIGNED:
 	case CONF_ENUM:
 		return (*(const unsigned *)(const void *)field);
+	case CONF_FIXED:
+		return (*(const uint32_t *)(const void *)field);
 	case CONF_U64:
 		return ((int64_t)*(const uint64_t *)(const void *)field);
 	case CONF_SSIZE:
 	case CONF_SHARE:
 		return (*(const int64_t *)(const void *)field);
 	case CONF_SIZE:
+	case CONF_PART:
 		return ((int64_t)*(const size_t *)(const void *)field);
 	case CONF_STRING:
 	case CONF_LIMIT:
@@ -235,6 +279,25 @@ conf_is_default(const struct conf_option *o)
 	return (conf_number(o) == o->def);
 }
 
+/* A number with 16 bits behind the point, by five digits at the most. */
+static void
+conf_format_fixed(uint32_t n, char *buf, size_t len)
+{
+	unsigned digits = (unsigned)(((n & 0xffff) * UINT64_C(100000) +
+	    0x8000) >> 16), width = 5;
+
+	if (n == UINT32_MAX) {
+		print_fmt(buf, len, "-1");
+		return;
+	}
+	for (; width > 0 && digits % 10 == 0; width--)
+		digits /= 10;
+	if (width == 0)
+		print_fmt(buf, len, "%u", n >> 16);
+	else
+		print_fmt(buf, len, "%u.%0*u", n >> 16, (int)width, digits);
+}
+
 void
 conf_format(const struct conf_option *o, char *buf, size_t len)
 {
@@ -243,6 +306,11 @@ conf_format(const struct conf_option *o, char *buf, size_t len)
 		print_fmt(buf, len, "%s", conf_number(o) ? "true" : "false");
 	else if (conf_is_string(o) || o->type == CONF_ENUM)
 		print_fmt(buf, len, "%s", conf_string(o));
+	else if (o->type == CONF_FIXED)
+		conf_format_fixed((uint32_t)conf_number(o), buf, len);
+	else if (o->type == CONF_PART)
+		conf_format_fixed((uint32_t)(((uint64_t)conf_number(o) << 16) /
+		    CONF_HUGE), buf, len);
 	else if (o->type == CONF_SHARE && conf_number(o) < 0)
 		print_fmt(buf, len, "%lld%%", (long long)-conf_number(o));
 	else
@@ -406,6 +474,52 @@ conf_parse_number(const struct conf_option *o, struct conf_span v,
 	return (NULL);
 }
 
+/* What is behind the point of a decimal number, in 65536ths. */
+static bool
+conf_fraction(struct conf_span v, uint64_t *np)
+{
+	uint64_t n = 0, unit = 1;
+
+	if (v.len != 0 && v.s[0] == '.') {
+		v.s++;
+		v.len--;
+		if (v.len == 0)
+			return (false);
+	}
+	for (; v.len != 0 && v.s[0] >= '0' && v.s[0] <= '9'; v.s++, v.len--)
+		if (unit < 1000000000) {
+			n = n * 10 + (uint64_t)(v.s[0] - '0');
+			unit *= 10;
+		}
+	*np = (n << 16) / unit;
+	return (v.len == 0);
+}
+
+/* A fixed number, from -1 on, or a part of 2 MiB. */
+static const char *
+conf_parse_fixed(const struct conf_option *o, struct conf_span v, void *field)
+{
+	uint64_t fraction, n;
+	bool negative = v.len != 0 && v.s[0] == '-';
+
+	v.s += negative;
+	v.len -= negative;
+	if (!conf_digits(&v, &n) || (v.len != 0 && v.s[0] != '.') ||
+	    !conf_fraction(v, &fraction))
+		return ("not a number");
+	if (negative && (o->min != -1 || n != 1 || fraction != 0))
+		return ("too small");
+	if (n > (uint64_t)o->max || (n == (uint64_t)o->max && fraction != 0))
+		return ("too large");
+	n = n << 16 | fraction;
+	if (o->type == CONF_FIXED)
+		*(uint32_t *)field = negative ? UINT32_MAX : (uint32_t)n;
+	else
+		*(size_t *)field = DSM_MAX(n * CONF_HUGE >> 16,
+		    (uint64_t)CONF_PAGE);
+	return (NULL);
+}
+
 /* Keep a string for good. */
 static const char *
 conf_parse_string(const struct conf_option *o, struct conf_span v,
@@ -463,6 +577,8 @@ conf_set(const struct conf_option *o, struct conf_span v)
 		*(bool *)(void *)field = v.len == sizeof("true") - 1;
 		return (NULL);
 	}
+	if (o->type == CONF_FIXED || o->type == CONF_PART)
+		return (conf_parse_fixed(o, v, field));
 	if ((why = conf_parse_number(o, v, &n)) != NULL)
 		return (why);
 	if (o->type == CONF_UNSIGNED)

@@ -19,11 +19,31 @@
 enum conf_thp { CONF_THP_AUTO, CONF_THP_ALWAYS, CONF_THP_NEVER,
 	CONF_THP_DEFAULT };
 
+/* How regions become huge pages: by jemalloc's names for it. */
+enum conf_hugify { CONF_HUGIFY_AUTO, CONF_HUGIFY_NONE, CONF_HUGIFY_EAGER,
+	CONF_HUGIFY_LAZY };
+
+/* What jemalloc has and nothing here answers to: kept to be read back. */
+struct conf_accepted {
+	bool		enforce_hugify;
+	bool		huge_arena_pac_thp;
+	bool		start_huge;
+	uint32_t	dirty_mult;
+	int64_t		max_purge_nhp;
+	uint64_t	min_purge_delay_ms;
+	uint64_t	min_purge_interval_ms;
+	size_t		sec_max_alloc;
+	size_t		sec_max_bytes;
+	size_t		sec_nshards;
+	size_t		slab_max_alloc;
+};
+
 /* Constant after conf_init(). */
 struct conf {
 	bool		abort_conf;	/* a bad option aborts */
 	bool		background_thread; /* what is due goes by itself */
 	bool		confirm_conf;	/* say what is in force, from where */
+	bool		hpa;		/* huge pages in small processes too */
 	bool		hpa_hugify_sync; /* make dense regions huge pages */
 	bool		oom_report;	/* say where memory is when out of it */
 	bool		retain;		/* keep address space for good */
@@ -39,18 +59,22 @@ struct conf {
 					   0: per cent of those in use */
 	size_t		hpa_hugification_threshold; /* bytes used of one, */
 	uint64_t	hpa_hugify_delay_ms;	/* for so long */
+	size_t		hpa_purge_threshold;	/* free bytes to break it up */
 	const char	*limit;		/* as limit_parse() takes it */
 	const char	*limit_hard;
 	const char	*stats_print_opts;
+	unsigned	hpa_hugify_style; /* enum conf_hugify */
 	unsigned	metadata_thp;	/* enum base_thp */
 	unsigned	thp;		/* enum conf_thp */
+	struct conf_accepted accepted;
 };
 
 /* A limit is a string that limit_parse() takes; a share is a size, or per cent,
- * which are kept as a number below 0. */
+ * which are kept as a number below 0; a fixed number has 16 bits behind the
+ * point, and all bits set is -1; a part is one of 2 MiB, kept in bytes. */
 enum conf_type {
 	CONF_BOOL, CONF_UNSIGNED, CONF_U64, CONF_SSIZE, CONF_SIZE, CONF_SHARE,
-	CONF_ENUM, CONF_STRING, CONF_LIMIT
+	CONF_FIXED, CONF_PART, CONF_ENUM, CONF_STRING, CONF_LIMIT
 };
 
 /* The largest share, per cent. */
@@ -90,6 +114,14 @@ const struct conf_option *conf_nearest(struct conf_span name);
 bool	conf_is_foreign(struct conf_span name);
 /* Set an option to what a text says; NULL, or the reason why it cannot be. */
 const char *conf_set(const struct conf_option *, struct conf_span);
+/* Are all regions to be huge pages from the first byte on? */
+static inline bool
+conf_all_huge(void)
+{
+
+	return (conf.thp == CONF_THP_ALWAYS || (conf.thp == CONF_THP_AUTO &&
+	    conf.hpa && conf.hpa_hugify_style == CONF_HUGIFY_EAGER));
+}
 /* The value in force: a number (false is 0), or the string or word. */
 int64_t	conf_number(const struct conf_option *);
 const char *conf_string(const struct conf_option *);

@@ -443,6 +443,9 @@ CTL_HANDLER(ctl_option)
 	case CONF_UNSIGNED:
 		v->u = (unsigned)conf_number(o);
 		break;
+	case CONF_FIXED:
+		v->u32 = (uint32_t)conf_number(o);
+		break;
 	case CONF_U64:
 		v->u64 = (uint64_t)conf_number(o);
 		break;
@@ -451,6 +454,7 @@ CTL_HANDLER(ctl_option)
 		v->zs = (ptrdiff_t)conf_number(o);
 		break;
 	case CONF_SIZE:
+	case CONF_PART:
 		v->z = (size_t)conf_number(o);
 		break;
 	case CONF_ENUM:
@@ -514,6 +518,8 @@ ctl_option_key(const struct conf_option *o, char buf[CTL_NAME_MAX])
 	static const enum ctl_type types[] = {
 		[CONF_BOOL] = CTL_BOOL,
 		[CONF_UNSIGNED] = CTL_UNSIGNED,
+		[CONF_FIXED] = CTL_U32,
+		[CONF_PART] = CTL_SIZE,
 		[CONF_U64] = CTL_U64,
 		[CONF_SSIZE] = CTL_SSIZE,
 		[CONF_SHARE] = CTL_SSIZE,

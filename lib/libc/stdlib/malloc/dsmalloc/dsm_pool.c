@@ -201,7 +201,7 @@ pool_is_ahead(const struct pool *pl, size_t size)
 {
 
 	return (pl->mapped >= POOL_MARK_MIN && size > POOL_HUGE &&
-	    size > pl->mapped / POOL_AHEAD && conf.thp != CONF_THP_ALWAYS &&
+	    size > pl->mapped / POOL_AHEAD && !conf_all_huge() &&
 	    os_thp(false) != OS_THP_ALL);
 }
 
@@ -317,15 +317,16 @@ pool_advised(const struct pool *pl, size_t mapped)
 	    os_thp(mapped >= POOL_ASK_MIN) != OS_THP_NOBODY);
 }
 
-/* Is a pool big enough, or are all the processes' to be huge anyway? */
+/* Is a pool big enough, or small but good enough, or are all the processes' to
+ * be huge anyway? */
 static bool
-pool_may_mark(const struct pool *pl, size_t size)
+pool_may_mark(const struct pool *pl, size_t size, bool small)
 {
 
 	if (pl->markless != 0 || size < POOL_HUGE ||
 	    conf.thp == CONF_THP_NEVER || !pool_advised(pl, pl->mapped))
 		return (false);
-	return (conf.thp == CONF_THP_ALWAYS || pl->mapped >= POOL_MARK_MIN ||
+	return (small || conf_all_huge() || pl->mapped >= POOL_MARK_MIN ||
 	    os_thp(false) == OS_THP_ALL);
 }
 
@@ -348,7 +349,7 @@ pool_mark(struct pool *pl, void *p, size_t size, bool marked)
 
 	lock_take(&pl->lock);
 	if (!marked)
-		marked = pool_may_mark(pl, size) &&
+		marked = pool_may_mark(pl, size, conf.hpa) &&
 		    pool_mark_locked(pl, p, size);
 	else if ((marked = mark_add(&pl->marks, p, size)))
 		(void)os_huge(p, size);
@@ -393,7 +394,7 @@ pool_advise(struct pool *pl, char *p, size_t size, bool step)
 	if (!pool_advised(pl, pl->mapped + size)) {
 		mark_advise_against(&pl->marks);
 		pl->marks.n = 0;
-	} else if (step && pool_may_mark(pl, size))
+	} else if (step && pool_may_mark(pl, size, false))
 		(void)pool_mark_locked(pl, p, size);
 	else if (pl->mapped != 0 || size >= POOL_HUGE)
 		(void)os_nohuge(p, size);
@@ -412,7 +413,7 @@ pool_grow(struct pool *pl, size_t size, size_t align)
 
 	if (!step)
 		unit = ROUND_UP(size, os_page);
-	else if (conf.thp == CONF_THP_ALWAYS)
+	else if (conf_all_huge())
 		unit = ROUND_UP(unit, POOL_HUGE);
 	while ((p = hooks_alloc(pl->hooks, unit, DSM_MAX(align,
 	    unit >= POOL_HUGE ? POOL_HUGE : os_page), pl->ind)) == NULL) {

@@ -165,7 +165,7 @@ region_new(struct regions *rs)
 	struct region *r;
 
 	LOCK_ASSERT(&rs->lock);
-	if (load_rlx(&rs->pool->mapped) == 0 && conf.thp != CONF_THP_ALWAYS) {
+	if (load_rlx(&rs->pool->mapped) == 0 && !conf_all_huge()) {
 		size = REGION_FIRST;
 		align = os_page;
 	}

@@ -11,16 +11,15 @@
 #include "dsm_conf.h"
 #include "dsm_region.h"
 
-/* So many pages of a huge one are worth breaking it up for, which takes 140 us
- * and more and slows down who uses the rest: an eighth is what a set may hold
- * beyond its use (dsm_arena.c). */
-#define	REGION_BREAK	(REGION_PAGES / 8)
-
+/* To break up a huge page takes 140 us and more and slows down who uses the
+ * rest, so it is to be worth it: for an eighth, by default, since that is what
+ * a set may hold beyond its use (dsm_arena.c). */
 bool
 region_yields(unsigned n, bool all)
 {
 
-	return (n != 0 && (n >= REGION_BREAK || all));
+	return (n != 0 && ((size_t)n << os_page_shift >=
+	    conf.hpa_purge_threshold || all));
 }
 
 /* All marks are advice for good or bad at once: what was broken up keeps the
@@ -139,6 +138,7 @@ region_ripe(struct region *r, uint64_t now)
 
 	if (r->huge || r->pinned || r->busy || r->nmuzzy != 0 ||
 	    r->npages != REGION_PAGES || !conf.hpa_hugify_sync ||
+	    conf.hpa_hugify_style == CONF_HUGIFY_NONE ||
 	    (size_t)r->nused << os_page_shift <
 	    conf.hpa_hugification_threshold) {
 		r->dense = 0;

@@ -377,7 +377,7 @@ regions_purge(struct regions *rs, enum regions_what what, unsigned part,
 	rp.what = what;
 	rp.brief = b->until != UINT64_MAX;
 	rp.breaks = b->most == SIZE_MAX ? UINT32_MAX :
-	    conf.thp == CONF_THP_ALWAYS ? 0 : REGION_BREAKS;
+	    conf_all_huge() ? 0 : REGION_BREAKS;
 	rp.part = part;
 	rp.makes = regions_makes(what, b);
 	rp.now = rp.makes != 0 ? os_clock_ns() / 1000000 : 0;

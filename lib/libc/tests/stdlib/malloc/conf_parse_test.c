@@ -85,6 +85,21 @@ ATF_TC_BODY(good, tc)
 		{ "dirty_max:2G", "dirty_max", (int64_t)2 << 30 },
 		{ "dirty_max:64T", "dirty_max", (int64_t)64 << 40 },
 		{ "dirty_max:00012", "dirty_max", 12 },
+		{ "hpa_dirty_mult:0.75", "hpa_dirty_mult", 3 << 14 },
+		{ "hpa_dirty_mult:-1", "hpa_dirty_mult", UINT32_MAX },
+		{ "hpa_dirty_mult:2", "hpa_dirty_mult", 2 << 16 },
+		{ "hpa_dirty_mult:3.00000000000000000001", "hpa_dirty_mult",
+		    3 << 16 },
+		{ "hpa_purge_threshold_ratio:0.5", "hpa_purge_threshold",
+		    1 << 20 },
+		{ "hpa_purge_threshold:64K,hpa_purge_threshold_ratio:1",
+		    "hpa_purge_threshold", 2 << 20 },
+		{ "hpa_purge_threshold_ratio:0", "hpa_purge_threshold", 4096 },
+		{ "hpa_hugify_style:eager", "hpa_hugify_style",
+		    CONF_HUGIFY_EAGER },
+		{ "hpa_sec_nshards:9", "hpa_sec_nshards", 9 },
+		{ "experimental_hpa_max_purge_nhp:-1",
+		    "experimental_hpa_max_purge_nhp", -1 },
 		{ "dirty_max:1%", "dirty_max", -1 },
 		{ "dirty_max:1000%", "dirty_max", -1000 },
 		{ "dirty_max:1000%,dirty_max:7", "dirty_max", 7 },
@@ -129,7 +144,8 @@ ATF_TC_BODY(defaults, tc)
 		ATF_CHECK_EQ(o, conf_find(o->name, strlen(o->name)));
 		ATF_CHECK_EQ(NULL, conf_find(o->name, strlen(o->name) - 1));
 		ATF_CHECK(o->help != NULL && strlen(o->help) > 5);
-		ATF_CHECK(o->min <= o->def && o->def <= o->max);
+		ATF_CHECK(o->type == CONF_PART ||
+		    (o->min <= o->def && o->def <= o->max));
 		ATF_CHECK(conf_is_default(o));
 		conf_format(o, buf, sizeof(buf));
 		if (conf_is_string(o))
@@ -138,6 +154,12 @@ ATF_TC_BODY(defaults, tc)
 			ATF_CHECK_STREQ(o->words[o->def], buf);
 		else if (o->type == CONF_BOOL)
 			ATF_CHECK_STREQ(o->def ? "true" : "false", buf);
+		else if (o->type == CONF_PART)
+			ATF_CHECK_EQ(o->def, (int64_t)(strtod(buf, NULL) *
+			    (2 << 20)));
+		else if (o->type == CONF_FIXED)
+			ATF_CHECK_EQ(o->def, (int64_t)(strtod(buf, NULL) *
+			    65536));
 		else
 			ATF_CHECK_EQ(o->def, strtoll(buf, NULL, 10));
 	}
@@ -197,6 +219,10 @@ ATF_TC_BODY(bad_values, tc)
 				complains(text, "neither true nor false", "");
 			else if (o->type == CONF_LIMIT)
 				complains(text, "512M", "cgroup:85%");
+			else if ((o->type == CONF_FIXED ||
+			    o->type == CONF_PART) &&
+			    strcmp(nonsense[j], "1.5") == 0)
+				continue;
 			else
 				complains(text, "not a number", range);
 		}

@@ -29,6 +29,10 @@ print_option(const struct conf_option *o)
 		printf("%s\n", o->name);
 	else if (o->type == CONF_ENUM)
 		printf("%s %s\n", o->name, o->words[n]);
+	else if (o->type == CONF_FIXED)
+		printf("%s %.3g\n", o->name, (double)n / 65536);
+	else if (o->type == CONF_PART)
+		printf("%s %.3g\n", o->name, (double)n / (2 << 20));
 	else if (o->type == CONF_BOOL)
 		printf("%s %s\n", o->name, n != 0 ? "true" : "false");
 	else

@@ -5,12 +5,13 @@
  */
 
 /*
- * h_thp [-d] MIB [BLOCKS]: use so much memory in small objects, then so many
- * blocks of 3,000,000 bytes, and print in KiB: what of the process is in huge
+ * h_thp [-d | -s] MIB [BLOCKS]: use so much memory in small objects, then so
+ * many blocks of 3,000,000 bytes, and print in KiB: what of the process is in huge
  * pages, how long the mappings with these blocks are that have advice for or
  * against them, and all others that have advice for them; by malloc's own
  * account what is dirty, and how many huge pages its records have.  -d: with huge pages
- * switched off for this process, and those that it executes.
+ * switched off for this process, and those that it executes.  -s: stay for a
+ * second, and have what is due given back meanwhile.
  */
 #include <sys/prctl.h>
 
@@ -83,6 +84,20 @@ print_mappings(void)
 	    against, other);
 }
 
+static void
+stay(void)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		/* Something dirty. */
+		free(malloc(100000));
+		(void)usleep(50000);
+		if (mallctl("arena.4096.decay", NULL, NULL, NULL, 0) != 0)
+			exit(2);
+	}
+}
+
 static size_t
 figure(const char *name)
 {
@@ -98,6 +113,7 @@ int
 main(int argc, char **argv)
 {
 	size_t dirty, i, n;
+	bool stays;
 
 	if (argc > 1 && strcmp(argv[1], "-d") == 0) {
 		argv[1] = argv[0];
@@ -107,6 +123,9 @@ main(int argc, char **argv)
 		(void)execv("/proc/self/exe", argv + 1);
 		return (2);
 	}
+	stays = argc > 1 && strcmp(argv[1], "-s") == 0;
+	argc -= stays;
+	argv += stays;
 	if (argc < 2)
 		return (2);
 	n = strtoul(argv[1], NULL, 10) << 10;
@@ -115,6 +134,8 @@ main(int argc, char **argv)
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	for (i = 0; i < n; i++)
 		use(3000000);
+	if (stays)
+		stay();
 	dirty = figure("stats.arenas.4096.pdirty");
 	print_mappings();
 	printf("dirty=%zu\nrecords=%zu\n", dirty * (size_t)getpagesize() >> 10,

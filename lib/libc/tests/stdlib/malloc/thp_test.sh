@@ -122,6 +122,30 @@ disabled_body()
 	is "${dirty}" -le 8192
 }
 
+atf_test_case hpa
+hpa_head()
+{
+	atf_set "descr" "hpa makes huge pages of what a small process uses" \
+	    "for long, and eager those from the first byte on; none, none"
+}
+hpa_body()
+{
+	local soon=hpa_hugify_delay_ms:50,dirty_decay_ms:200 conf
+	measure hpa:true,hpa_hugify_style:eager 4
+	is "${against}" -eq 0
+	is "${asked}" -ge 4096
+	for conf in thp:auto hpa:true,hpa_hugify_style:none \
+	    hpa:true,hpa_hugify_sync:false hpa:true,thp:never \
+	    hpa:true,hpa_hugify_delay_ms:100000; do
+		measure "${soon},${conf}" -s 12
+		is "${huge}" -eq 0
+	done
+	measure "${soon},hpa:true" -s 12
+	given || atf_skip "the system gives no huge pages"
+	is "${huge}" -ge 8192
+	is "${huge}" -le 12288
+}
+
 atf_test_case metadata
 metadata_head()
 {
@@ -156,5 +180,6 @@ atf_init_test_cases()
 	atf_add_test_case never
 	atf_add_test_case default
 	atf_add_test_case disabled
+	atf_add_test_case hpa
 	atf_add_test_case metadata
 }
