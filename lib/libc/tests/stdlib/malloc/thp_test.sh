@@ -134,6 +134,7 @@ hpa_body()
 	measure hpa:true,hpa_hugify_style:eager 4
 	is "${against}" -eq 0
 	is "${asked}" -ge 4096
+	given || atf_skip "the system gives no huge pages"
 	for conf in thp:auto hpa:true,hpa_hugify_style:none \
 	    hpa:true,hpa_hugify_sync:false hpa:true,thp:never \
 	    hpa:true,hpa_hugify_delay_ms:100000; do
@@ -141,7 +142,6 @@ hpa_body()
 		is "${huge}" -eq 0
 	done
 	measure "${soon},hpa:true" -s 12
-	given || atf_skip "the system gives no huge pages"
 	is "${huge}" -ge 8192
 	is "${huge}" -le 12288
 }
