@@ -22,7 +22,7 @@ decay_init(struct decay *d, int64_t ms)
 
 	d->ms = ms;
 	d->next = DECAY_NEVER;
-	d->start = 0;
+	d->start = d->begun = 0;
 	d->visited = 0;
 	d->busy = 0;
 }
@@ -116,8 +116,10 @@ decay_begin_round(struct decay *d, uint64_t now)
 	uint64_t none = 0;
 
 	if (load_rlx(&d->start) == 0 && __atomic_compare_exchange_n(&d->start,
-	    &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	    &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		store_rlx(&d->visited, now);
+		store_rlx(&d->begun, now);
+	}
 }
 
 void
@@ -211,7 +213,19 @@ decay_turn(struct decay *d, uint64_t now)
 {
 	uint64_t round = decay_round(d), start = load_rlx(&d->start);
 
-	store_rlx(&d->start, now - start < 2 * round ? start + round : now);
+	start = now - start < 2 * round ? start + round : now;
+	store_rlx(&d->start, start);
+	store_rlx(&d->begun, start);
+}
+
+bool
+decay_renew(struct decay *d, uint64_t now)
+{
+
+	if (now >= load_rlx(&d->begun) + decay_round(d))
+		return (false);
+	store_rlx(&d->start, now);
+	return (true);
 }
 
 struct budget

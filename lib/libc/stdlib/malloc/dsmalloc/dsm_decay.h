@@ -13,7 +13,10 @@
  * each time: what it finds dirty that was dirty at the round before goes
  * back.  So a page that nobody uses goes between half of the time and all of
  * it after it was freed, and what was freed at once goes evenly over the
- * second half.  A round is made in DECAY_STEPS visits; each brings it as far
+ * second half.  What comes in the midst of a round is by itself not gone
+ * through in step with it, and may have to wait for half a round more; so one
+ * that much has come to begins anew, for the time of a round at the most.
+ * A round is made in DECAY_STEPS visits; each brings it as far
  * as the time has come, however late it is itself.  A holder that owes nothing
  * has no round and no deadline.
  *
@@ -53,6 +56,8 @@ struct decay {
 	int64_t		ms;		/* atomic; -1 never, 0 at once */
 	uint64_t	next;		/* atomic; DECAY_NEVER: not armed */
 	uint64_t	start;		/* atomic; of the round; 0: none */
+	uint64_t	begun;		/* atomic; the same before it was
+					   begun anew */
 	uint64_t	visited;	/* atomic; when last */
 	uint32_t	busy;		/* atomic; a visit is on */
 };
@@ -86,6 +91,9 @@ bool	 decay_enter(struct decay *, uint64_t now);
 void	 decay_end(struct decay *, bool dirty, bool more, uint64_t now);
 /* In a visit.  How far the round should be, of DECAY_PARTS. */
 unsigned decay_part(const struct decay *, uint64_t now);
+/* The round begins anew, for what has come since; false: it has done so for as
+ * long as it may. */
+bool	 decay_renew(struct decay *, uint64_t now);
 /* This round is done, the next begins. */
 void	 decay_turn(struct decay *, uint64_t now);
 /* The length of a round, ms. */

@@ -275,6 +275,7 @@
 #define	decay_next	__dsm_decay_next
 #define	decay_now	__dsm_decay_now
 #define	decay_part	__dsm_decay_part
+#define	decay_renew	__dsm_decay_renew
 #define	decay_round	__dsm_decay_round
 #define	decay_rouse	__dsm_decay_rouse
 #define	decay_scan	__dsm_decay_scan

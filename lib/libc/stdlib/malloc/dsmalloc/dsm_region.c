@@ -149,7 +149,8 @@ region_add(struct region *r, size_t dirty, size_t charged)
 	rs->dirty += r->ndirty;
 	rs->nempty++;
 	limit_settle(charged, charged);
-	rs->count++;
+	add_rlx(&rs->count, 1);
+	add_rlx(&rs->nnew, 1);
 	for (k = 0; k < PAGES_KINDS; k++) {
 		r->pass[k] = rs->pass[k];
 		rs->seen[k]++;
@@ -190,7 +191,7 @@ region_detach(struct region *r)
 		rs->seen[k] -= r->pass[k] == rs->pass[k];
 	}
 	rs->nempty--;
-	rs->count--;
+	sub_rlx(&rs->count, 1);
 	rs->pages -= r->npages;
 	rs->dirty -= r->ndirty;
 	rs->muzzy -= r->nmuzzy;

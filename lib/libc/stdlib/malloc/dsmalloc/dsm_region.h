@@ -122,7 +122,9 @@ struct regions {
 	uint64_t	 mask;		/* buckets that are not empty */
 	uint32_t	 pass[PAGES_KINDS]; /* the decay pass that runs or
 					   ran */
-	unsigned	 count;		/* of regions */
+	unsigned	 count;		/* of regions; atomic */
+	unsigned	 nnew;		/* made since the pass over dirty pages
+					   began; atomic */
 	unsigned	 seen[PAGES_KINDS]; /* of those, by this pass */
 	unsigned	 nempty;
 	unsigned	 nbroken;

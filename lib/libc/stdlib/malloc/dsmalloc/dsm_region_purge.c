@@ -362,6 +362,8 @@ regions_pass(struct regions *rs, enum pages kind)
 	lock_take(&rs->lock);
 	rs->pass[kind]++;
 	rs->seen[kind] = 0;
+	if (kind == PAGES_DIRTY)
+		store_rlx(&rs->nnew, 0);
 	lock_drop(&rs->lock);
 }
 

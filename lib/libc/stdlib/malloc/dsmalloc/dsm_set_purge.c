@@ -203,19 +203,32 @@ set_owes(const struct set *s)
 	return (false);
 }
 
+/* Are there many regions that a round has not counted?  A sixteenth of what is
+ * there may be late. */
+static bool
+set_is_outgrown(const struct set *s)
+{
+
+	return (load_rlx(&s->regions.nnew) > load_rlx(&s->regions.count) / 16);
+}
+
 /* A visit: large pieces first; but where the last one had no time left, this
  * begins with what comes next. */
 static void
 set_visit(struct set *s, struct budget *b, uint64_t now)
 {
-	unsigned i, part = decay_part(&s->decay, now);
 	uint64_t round = load_rlx(&s->decay.start);
+	unsigned i, part;
 
 	set_fade(s, now);
 	if (s->round != round) {
 		s->round = round;
 		set_round(s, now);
+	} else if (set_is_outgrown(s) && decay_renew(&s->decay, now)) {
+		s->round = now;
+		regions_pass(&s->regions, PAGES_DIRTY);
 	}
+	part = decay_part(&s->decay, now);
 	for (i = 0; i < 3 && !b->more; i++) {
 		if (s->stage == 0)
 			set_purge_pool(s, &s->decay, b, now);

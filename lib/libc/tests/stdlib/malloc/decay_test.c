@@ -107,6 +107,11 @@ ATF_TC_BODY(rounds, tc)
 	ATF_CHECK_EQ(DECAY_PARTS, decay_part(&d, NOW + 10 * DECAY_PARTS));
 	decay_turn(&d, NOW + DECAY_PARTS + 100);
 	ATF_CHECK_EQ(100, decay_part(&d, NOW + DECAY_PARTS + 100));
+	/* It may begin anew for as long as a round, counted from its start. */
+	ATF_CHECK(decay_renew(&d, NOW + DECAY_PARTS + 700));
+	ATF_CHECK_EQ(0, decay_part(&d, NOW + DECAY_PARTS + 700));
+	ATF_CHECK(!decay_renew(&d, NOW + 2 * DECAY_PARTS));
+	ATF_CHECK_EQ(300, decay_part(&d, NOW + 2 * DECAY_PARTS - 24));
 	/* After a long silence it begins anew. */
 	decay_turn(&d, NOW + 4 * DECAY_PARTS);
 	ATF_CHECK_EQ(0, decay_part(&d, NOW + 4 * DECAY_PARTS));

@@ -85,6 +85,17 @@ decay(ssize_t ms)
 	set("arena.4096.dirty_decay_ms", (size_t)ms);
 }
 
+/* So many bytes, used and freed. */
+static void
+dirty(size_t size)
+{
+	char *p = malloc(size);
+
+	ATF_REQUIRE(p != NULL);
+	memset(p, 1, size);
+	free(p);
+}
+
 ATF_TC(off);
 ATF_TC_HEAD(off, tc)
 {
@@ -115,38 +126,6 @@ ATF_TC_BODY(off, tc)
 	ATF_CHECK_EQ(0, get("stats.background_thread.run_interval"));
 }
 
-/* All signals that can be. */
-static void
-check_signals(int tid)
-{
-	static char buf[4096];
-	char path[64], *p;
-	uint64_t blocked;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
-	slurp(path, buf, sizeof(buf));
-	p = strstr(buf, "SigBlk:");
-	ATF_REQUIRE(p != NULL);
-	blocked = strtoull(p + 7, NULL, 16);
-	/* Not SIGKILL, SIGSTOP, nor the two that are glibc's. */
-	ATF_CHECK_EQ_MSG(~UINT64_C(0x180040100), blocked, "%jx",
-	    (uintmax_t)blocked);
-}
-
-/* How often it has gone to sleep. */
-static unsigned long
-sleeps(int tid)
-{
-	static char buf[4096];
-	char path[64], *p;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
-	slurp(path, buf, sizeof(buf));
-	p = strstr(buf, "\nvoluntary_ctxt_switches:");
-	ATF_REQUIRE(p != NULL);
-	return (strtoul(p + 25, NULL, 10));
-}
-
 ATF_TC(on);
 ATF_TC_HEAD(on, tc)
 {
@@ -157,8 +136,7 @@ ATF_TC_HEAD(on, tc)
 ATF_TC_BODY(on, tc)
 {
 	unsigned int base, ms;
-	unsigned long slept;
-	size_t runs;
+	size_t runs, slept;
 	int tid = 0;
 
 	decay(2000);
@@ -168,7 +146,11 @@ ATF_TC_BODY(on, tc)
 	ATF_CHECK_EQ(1, get("stats.background_thread.num_threads"));
 	ATF_CHECK_EQ(1, await_keepers(1));
 	ATF_REQUIRE_EQ(1, count_keepers(&tid));
-	check_signals(tid);
+	/* Not SIGKILL, SIGSTOP, nor the two that are glibc's. */
+	ATF_CHECK_EQ(~UINT64_C(0x180040100), status_of(tid, "SigBlk:", 16));
+	/* A round is on when the rest comes. */
+	dirty((size_t)1 << 20);
+	usleep(100000);
 	base = rss_mib();
 	burst();
 	ms = await_rss(base + NOTHING, 5000);
@@ -181,10 +163,10 @@ ATF_TC_BODY(on, tc)
 	/* What is owed in the end is owed for one more round. */
 	usleep(2500000);
 	runs = get("stats.background_thread.num_runs");
-	slept = sleeps(tid);
+	slept = status_of(tid, SLEEPS, 10);
 	usleep(500000);
 	ATF_CHECK_EQ(runs, get("stats.background_thread.num_runs"));
-	ATF_CHECK_EQ(slept, sleeps(tid));
+	ATF_CHECK_EQ(slept, status_of(tid, SLEEPS, 10));
 	ATF_CHECK_EQ(0, turn(false));
 	ATF_CHECK_EQ(0, count_keepers(NULL));
 	ATF_CHECK_EQ(0, get("stats.background_thread.num_threads"));
@@ -247,17 +229,6 @@ enter_arena(extent_hooks_t *h, char key[64])
 	(void)bind_to(ind);
 	(void)snprintf(key, 64, "arena.%u.dirty_decay_ms", ind);
 	return (ind);
-}
-
-/* So many bytes, used and freed. */
-static void
-dirty(size_t size)
-{
-	char *p = malloc(size);
-
-	ATF_REQUIRE(p != NULL);
-	memset(p, 1, size);
-	free(p);
 }
 
 ATF_TC(woken);

@@ -36,6 +36,21 @@ slurp(const char *path, char *buf, size_t size)
 	buf[n < 0 ? 0 : n] = '\0';
 }
 
+/* A number in a thread's status; how often it has gone to sleep is one. */
+#define	SLEEPS	"\nvoluntary_ctxt_switches:"
+
+static inline size_t
+status_of(int tid, const char *what, int base)
+{
+	static char buf[4096];
+	char path[64], *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	slurp(path, buf, sizeof(buf));
+	p = strstr(buf, what);
+	return (p == NULL ? 0 : strtoull(p + strlen(what), NULL, base));
+}
+
 /* Threads that have the name; *tid: of one of these. */
 static inline unsigned int
 count_keepers(int *tid)
