@@ -15,10 +15,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dsm_api.h"
 #include "dsm_arena.h"
 #include "dsm_cache.h"
+#include "dsm_keeper.h"
 #include "dsm_set.h"
 #include "dsm_stats.h"
 
@@ -120,10 +122,26 @@ observer(void *arg)
 	return (arg);
 }
 
+/* What mallctl does about background threads. */
+static void *
+switcher(void *arg)
+{
+	uint32_t i;
+
+	for (i = 0; __atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0; i++) {
+		keeper_turn(i % 2 == 0);
+		if (!keeper_settle())
+			return ((void *)1);
+		usleep(2000);
+	}
+	return (arg);
+}
+
 int
 main(void)
 {
-	static void *(*const fns[])(void *) = { forker, observer, lives,
+	static void *(*const fns[])(void *) = { forker, observer, switcher,
+	    lives,
 	    lives, lives, lives };
 	pthread_t t[sizeof(fns) / sizeof(fns[0])];
 	void *bad, *any = NULL;
@@ -132,7 +150,7 @@ main(void)
 	__free(__malloc(1));
 	for (i = 0; i < n; i++)
 		if (pthread_create(&t[i], NULL, fns[i],
-		    i < 2 ? NULL : (void *)i) != 0)
+		    i < 3 ? NULL : (void *)i) != 0)
 			return (2);
 	for (i = 0; i < n; i++) {
 		(void)pthread_join(t[i], &bad);

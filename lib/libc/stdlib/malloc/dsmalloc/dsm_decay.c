@@ -50,10 +50,10 @@ decay_rouse(void)
 void
 decay_lower(uint64_t when)
 {
-	uint64_t was = load_rlx(&decay_deadline);
+	uint64_t was = __atomic_load_n(&decay_deadline, __ATOMIC_SEQ_CST);
 
 	while (when < was && !__atomic_compare_exchange_n(&decay_deadline,
-	    &was, when, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	    &was, when, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		continue;
 	if (when < was &&
 	    unlikely(when < __atomic_load_n(&decay_until, __ATOMIC_SEQ_CST)))

@@ -25,14 +25,21 @@
 DSM_HIDDEN uint32_t	gate_word;	/* a fork is in progress; atomic */
 DSM_HIDDEN const void	*gate_forker;	/* whose it is; atomic */
 
+/* Has the caller shut it? */
+static inline bool
+gate_is_mine(const void *self)
+{
+
+	return (load_rlx(&gate_forker) == self);
+}
+
 /* With the caller's word raised: may it go on? */
 static inline bool
 gate_is_open(const void *self)
 {
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return (likely(load_acq(&gate_word) == 0) ||
-	    load_rlx(&gate_forker) == self);
+	return (likely(load_acq(&gate_word) == 0) || gate_is_mine(self));
 }
 
 /* By a word of the thread's own: nobody else writes it, no locked add. */

@@ -259,13 +259,15 @@ keeper_ready(void)
 	store_rlx(&keeper_needed, load_rlx(&keeper.on));
 }
 
-/* Nobody is busy or on watch here. */
+/* Nobody is busy or on watch here, but may have been in the parent. */
 void
 keeper_forked(void)
 {
 
-	if (load_rlx(&keeper.n) != 0)
-		decay_rouse();
+	if (!load_rlx(&keeper.on) && load_rlx(&keeper.n) == 0 &&
+	    load_rlx(&keeper.busy) == 0)
+		return;
+	decay_rouse();
 	add_rlx(&keeper.era, 1);
 	lock_init(&keeper_watch, LOCK_WATCH);
 	store_rlx(&decay_grace, 0);
@@ -307,7 +309,8 @@ keeper_limit(size_t most)
 bool
 keeper_settle(void)
 {
-	bool ok = true, outside = !cache_is_inside();
+	bool ok = true, outside = !cache_is_inside() &&
+	    !gate_is_mine(&cache_self);
 	int saved = errno;
 
 	if (!keeper_claim(outside))

@@ -32,7 +32,7 @@
  * era, and looks whether that is still the present one after it has read the
  * alarm that it sleeps on, which is raised after the era's end.  mallctl(3)
  * waits for them, outside the gate, since a keeper may be waiting to get in.
- * Called from a hook it cannot wait, and lets them go; so it is when the last
+ * Called from a hook, or a handler of a fork, it cannot wait, and lets them go; so it is when the last
  * thread that the program has here ends, for the process is to end with its
  * last thread, which would never come.
  *
