@@ -28,6 +28,7 @@ large_init(struct large *l, struct regions *rs)
 
 	l->regions = rs;
 	lock_init(&l->lock, LOCK_LARGE);
+	l->keeps = LARGE_STOCK_BYTES;
 	TAILQ_INIT(&l->straight);
 }
 
@@ -36,7 +37,7 @@ large_move_to(struct large *l, struct regions *rs)
 {
 
 	lock_take(&l->lock);
-	l->moved = true;
+	l->keeps = 0;
 	store_rel(&l->regions, rs);
 	lock_drop(&l->lock);
 }
@@ -289,6 +290,15 @@ large_drain(struct large *l, uint64_t before, uint64_t now)
 	}
 }
 
+/* Does a block go to the stock? */
+static DSM_INLINE bool
+large_keeps(const struct large *l, const struct extent *e)
+{
+
+	return (likely(e->span.size <= l->keeps) || (unlikely(l->keeps == 0) &&
+	    e->span.size <= LARGE_STOCK_BYTES && large_home(e) == l->regions));
+}
+
 void
 large_free(struct extent *e, uint64_t now)
 {
@@ -301,8 +311,7 @@ large_free(struct extent *e, uint64_t now)
 		    "(double free)", (void *)e->span.addr, e->span.size);
 	l->bytes -= e->span.size;
 	l->ndalloc++;
-	if (e->span.size <= LARGE_STOCK_BYTES &&
-	    (likely(!l->moved) || large_home(e) == l->regions)) {
+	if (large_keeps(l, e)) {
 		e->span.kind = SPAN_STOCK;
 		e->stamp = now;
 		l->stock[l->nstock] = e;

@@ -41,9 +41,11 @@
 struct large {
 	/* Atomic, written under the lock: where pages come from. */
 	struct regions	*regions;
-	bool		 moved;		/* they came from others before */
 	/* Under the lock. */
 	struct lock	 lock;
+	size_t		 keeps;		/* the largest block for the stock,
+					   wherever it is from; 0 once these
+					   are others than before */
 	struct extent	*stock[LARGE_STOCK + 1];	/* oldest first */
 	struct extent_list straight;	/* what is not in a region, stock too */
 	unsigned	 nstock;

@@ -27,6 +27,7 @@ set_restart(struct set *s)
 {
 
 	decay_init(&s->decay, load_rlx(&set_ms[PAGES_DIRTY]));
+	s->eager = s->decay.ms == 0;
 	decay_init(&s->muzzy, load_rlx(&set_ms[PAGES_MUZZY]));
 	s->look = set_dirty_least();
 	s->capping = false;
@@ -169,6 +170,7 @@ set_move(struct arena *a, struct set *s)
 	LOCK_ASSERT(&set_lock);
 	s->before = from;
 	s->narenas = 1;
+	s->eager = true;
 	s->decay.ms = load_rlx(&from->decay.ms);
 	s->muzzy.ms = load_rlx(&from->muzzy.ms);
 	store_rel(&s->arenas, a);
@@ -472,6 +474,7 @@ set_decay_dirty(struct set *s, int64_t ms, uint64_t now)
 	/* What goes back at once had better not come by 2 MiB. */
 	if (ms == 0)
 		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
+	store_rlx(&s->eager, ms == 0 || s->before != NULL);
 	decay_set(&s->decay, ms, now);
 	store_rlx(&s->look, set_dirty_least());
 }

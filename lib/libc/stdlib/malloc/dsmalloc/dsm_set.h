@@ -97,6 +97,8 @@ struct set {
 	struct set	*before;	/* its arena was in that, and still has
 					   memory of it */
 	/* Atomic. */
+	bool		 eager;		/* look at each free: the decay time is
+					   0, or there is a set before */
 	size_t		 left;		/* handed out by arenas that have left
 					   it, as they did */
 	uint32_t	 busy;		/* passes that are at it */

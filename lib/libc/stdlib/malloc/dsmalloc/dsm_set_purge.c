@@ -610,8 +610,7 @@ set_freed(struct arena *a, uint64_t now)
 	const struct set *s = load_acq(&a->set);
 
 	if (unlikely(load_rlx(&s->decay.next) == DECAY_NEVER ||
-	    set_dirty(s) > load_rlx(&s->look) ||
-	    load_rlx(&s->decay.ms) == 0 || s->before != NULL))
+	    set_dirty(s) > load_rlx(&s->look) || load_rlx(&s->eager)))
 		set_freed_slow(a, now);
 }
 
