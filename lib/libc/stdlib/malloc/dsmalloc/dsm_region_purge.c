@@ -286,15 +286,14 @@ region_put(const struct region_hold *h, enum region_left left, uint64_t now)
  * be.  What is not is what it was, and old still, but dirty where it cannot
  * be.  How many bytes were purged. */
 static size_t
-regions_put(struct regions *rs, const struct region_purge *rp, unsigned done,
-    bool failed, bool lazy, uint64_t now)
+regions_put(const struct region_purge *rp, unsigned done, bool failed,
+    bool lazy, uint64_t now)
 {
 	enum region_left left = lazy ? LEFT_MUZZY : LEFT_CLEAN;
 	const struct region_hold *h;
 	size_t bytes = 0;
 	unsigned i;
 
-	LOCK_ASSERT(&rs->lock);
 	for (i = 0; i < rp->n; i++) {
 		h = &rp->hold[i];
 		if (i < done) {
@@ -333,7 +332,7 @@ regions_purge_held(struct regions *rs, struct region_purge *rp,
 	}
 	/* An empty region goes to the pool as old, but not what is muzzy: it
 	 * is to have its time. */
-	bytes = regions_put(rs, rp, done, failed, how.lazy,
+	bytes = regions_put(rp, done, failed, how.lazy,
 	    how.lazy || rp->kind == PAGES_MUZZY ? b->now : 0);
 	purged_add(&rs->purged[rp->kind], how.calls, bytes);
 	lock_drop(&rs->lock);
