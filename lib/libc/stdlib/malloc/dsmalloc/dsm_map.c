@@ -20,11 +20,19 @@
  */
 #define	WINDOW_GIB	64u
 #define	WINDOW_ABOVE(n)	((n) / 8)
-/* The bits of a leaf's pages; they lie behind one that is not in the window. */
-#define	LEAF_PAGES	(LEAF_BYTES / MAP_GRANULE)
+/*
+ * The bits of a leaf's pages; they lie behind one that is not in the window.
+ * One is for 4 KiB of words, so for 2 MiB of addresses; larger pages have
+ * several, which are set and cleared together.
+ */
+#define	PIECE_BYTES	MAP_GRANULE
+#define	PIECE_SHIFT	(2 * MAP_GRANULE_SHIFT - 3)
+#define	LEAF_PIECES	(LEAF_BYTES / PIECE_BYTES)
+#define	PAGE_PIECES	(os_page / PIECE_BYTES)
+#define	PAGE_SPAN	((uintptr_t)PAGE_PIECES << PIECE_SHIFT)
 
 struct leaf_use {
-	uint64_t	 word[LEAF_PAGES / BITS_WORD];	/* atomic */
+	uint64_t	 word[LEAF_PIECES / BITS_WORD];	/* atomic */
 };
 
 struct map_window map_window;
@@ -187,46 +195,53 @@ map_use(uintptr_t a)
 	    MAP_LEAF_SHIFT]) + MAP_LEAF_WORDS));
 }
 
-/* The number of the page, in a leaf, that an address's word is in; what all
- * words of a page are for. */
-#define	PAGE_SPAN	((uintptr_t)os_page << (MAP_GRANULE_SHIFT - 3))
-
+/* The number of the bit, in a leaf, that an address's word has. */
 static inline unsigned
-map_page(uintptr_t a)
+map_piece(uintptr_t a)
 {
 
-	return ((unsigned)((a & (((uintptr_t)1 << MAP_LEAF_SHIFT) - 1)) >>
-	    (os_page_shift + MAP_GRANULE_SHIFT - 3)));
+	return ((unsigned)(a >> PIECE_SHIFT & (LEAF_PIECES - 1)));
 }
 
+/* The pages of words from that of "a" to that of "last" have memory now. */
 static void DSM_NOINLINE
-map_touch_page(uint64_t *word, unsigned i)
-{
-	uint64_t bit = (uint64_t)1 << i % BITS_WORD;
-
-	if ((__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit) == 0)
-		(void)add_rlx(&map_used, os_page);
-}
-
-/* Words from that of "a" to that of "last", in one leaf, are about to be
- * set. */
-static inline void
 map_touch(uintptr_t a, uintptr_t last)
 {
-	uint64_t *word = map_use(a)->word;
-	unsigned i = map_page(a), end = map_page(last);
+	uint64_t bit, *word;
 
-	for (; i <= end; i++)
-		if (unlikely((load_rlx(&word[i / BITS_WORD]) >> i % BITS_WORD &
-		    1) == 0))
-			map_touch_page(&word[i / BITS_WORD], i);
+	last |= PAGE_SPAN - 1;
+	for (a = ROUND_DOWN(a, PAGE_SPAN); a < last;
+	    a += (uintptr_t)1 << PIECE_SHIFT) {
+		word = &map_use(a)->word[map_piece(a) / BITS_WORD];
+		bit = (uint64_t)1 << map_piece(a) % BITS_WORD;
+		if ((load_rlx(word) & bit) == 0 && (__atomic_fetch_or(word,
+		    bit, __ATOMIC_RELAXED) & bit) == 0)
+			(void)add_rlx(&map_used, PIECE_BYTES);
+	}
+}
+
+/* Is it known that they have: in the window, and one piece? */
+static inline bool
+map_touched(uintptr_t a, uintptr_t last)
+{
+	uintptr_t at = (a >> MAP_GRANULE_SHIFT) - map_window.first;
+	uint64_t word;
+
+	if (unlikely(at >= map_window.n || (a ^ last) >> PIECE_SHIFT != 0))
+		return (false);
+	/* The leaves' bits are one array. */
+	at >>= PIECE_SHIFT - MAP_GRANULE_SHIFT;
+	word = load_rlx(&map_near_use[0].word[at / BITS_WORD]);
+	return ((word >> at % BITS_WORD & 1) != 0);
 }
 
 void
 map_set_one(const void *addr, const void *span, unsigned tag)
 {
 
-	map_touch((uintptr_t)addr, (uintptr_t)addr);
+	if (span != NULL && unlikely(!map_touched((uintptr_t)addr,
+	    (uintptr_t)addr)))
+		map_touch((uintptr_t)addr, (uintptr_t)addr);
 	store_rlx(map_place((uintptr_t)addr),
 	    (uint64_t)(uintptr_t)span << MAP_TAG_BITS | tag);
 }
@@ -238,9 +253,10 @@ map_set(const void *addr, size_t size, const void *span, unsigned tag)
 	uintptr_t a = (uintptr_t)addr, end = a + size, stop;
 	uint64_t *last, *slot;
 
+	if (word != 0 && unlikely(!map_touched(a, end - 1)))
+		map_touch(a, end - 1);
 	for (; a < end; a = stop) {
 		stop = DSM_MIN(end, ROUND_UP(a + 1, GIB(1)));
-		map_touch(a, stop - 1);
 		slot = map_place(a);
 		last = slot + ((stop - a) >> MAP_GRANULE_SHIFT);
 		/* A slab's granules are a multiple of four. */
@@ -262,13 +278,14 @@ map_clear(const void *addr, size_t size)
 	map_set(addr, size, NULL, 0);
 }
 
-/* The pages of a leaf for [a, end), which have memory: their bits; how many. */
+/* The pieces of a leaf for [a, end), which have memory: their bits; how
+ * many. */
 static unsigned
 map_held(uintptr_t a, uintptr_t end, struct leaf_use *held)
 {
 	const uint64_t *word = map_use(a)->word;
-	unsigned from = map_page(a), i, n = 0;
-	unsigned to = from + (unsigned)((end - a) / PAGE_SPAN);
+	unsigned from = map_piece(a), i, n = 0;
+	unsigned to = from + (unsigned)((end - a) >> PIECE_SHIFT);
 
 	memset(held, 0, sizeof(*held));
 	for (i = from / BITS_WORD; i * BITS_WORD < to; i++) {
@@ -280,7 +297,7 @@ map_held(uintptr_t a, uintptr_t end, struct leaf_use *held)
 
 /*
  * A part of a huge page does not go back, unless that is broken up, for which
- * it is to be worth it: which of the n pages of a leaf that are not needed can
+ * it is to be worth it: which of the n pieces of a leaf that are not needed can
  * go?
  */
 static bool
@@ -295,7 +312,7 @@ map_break(uintptr_t a, unsigned n)
 	bit = (uint64_t)1 << at;
 	if ((load_rlx(&map_huge) & bit) == 0)
 		return (true);
-	if (n < LEAF_PAGES / 8 || !os_nohuge(map_window.word + at *
+	if (n < LEAF_PIECES / 8 || !os_nohuge(map_window.word + at *
 	    MAP_LEAF_WORDS, LEAF_BYTES))
 		return (false);
 	(void)__atomic_fetch_and(&map_huge, ~bit, __ATOMIC_RELAXED);
@@ -303,7 +320,7 @@ map_break(uintptr_t a, unsigned n)
 	return (true);
 }
 
-/* Give back pages [from, to) of the leaf that a is in. */
+/* Give back pieces [from, to) of the leaf that a is in. */
 static void
 map_purge(uintptr_t a, unsigned from, unsigned to)
 {
@@ -311,13 +328,13 @@ map_purge(uintptr_t a, unsigned from, unsigned to)
 	struct leaf_use *use = map_use(a);
 	unsigned i;
 
-	if (!os_purge_forced((char *)leaf + ((size_t)from << os_page_shift),
-	    (size_t)(to - from) << os_page_shift))
+	if (!os_purge_forced((char *)leaf + from * PIECE_BYTES, (to - from) *
+	    PIECE_BYTES))
 		return;
 	for (i = from / BITS_WORD; i * BITS_WORD < to; i++)
 		(void)__atomic_fetch_and(&use->word[i],
 		    ~bits_mask(i, from, to), __ATOMIC_RELAXED);
-	(void)add_rlx(&map_used, -((size_t)(to - from) << os_page_shift));
+	(void)add_rlx(&map_used, -((to - from) * PIECE_BYTES));
 }
 
 static void
@@ -328,9 +345,9 @@ map_release_leaf(uintptr_t a, uintptr_t end)
 
 	if ((n = map_held(a, end, &held)) == 0 || !map_break(a, n))
 		return;
-	while ((from = bits_next_set(held.word, from, LEAF_PAGES)) <
-	    LEAF_PAGES) {
-		to = bits_next_clear(held.word, from, LEAF_PAGES);
+	while ((from = bits_next_set(held.word, from, LEAF_PIECES)) <
+	    LEAF_PIECES) {
+		to = bits_next_clear(held.word, from, LEAF_PIECES);
 		map_purge(a, from, to);
 		from = to;
 	}
