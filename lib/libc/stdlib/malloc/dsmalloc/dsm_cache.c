@@ -91,6 +91,7 @@ cache_init(struct cache *c)
 	c->base = c->pace = 1;
 	c->bytes = CACHE_BYTES;
 	c->ticked = c->trimmed = load_rlx(&decay_clock);
+	c->wanting = load_rlx(&set_wanting);
 }
 
 /* The countdown of a class: fewer of larger slots. */
@@ -166,8 +167,10 @@ cache_unused(struct cache *c, unsigned class)
 
 	k->seen = (uint16_t)(k->folded +
 	    (uint64_t)(int64_t)(e->base - e->count));
-	if (k->seen != seen)
-		n = k->used ? 0 : (n + 1) / 2;
+	if (k->used)
+		n = 0;
+	else if (k->seen != seen)
+		n = (n + 1) / 2;
 	k->used = 0;
 	return (n);
 }
@@ -181,6 +184,7 @@ cache_trim(struct cache *c, uint64_t now)
 		if ((n = cache_unused(c, i)) != 0)
 			cache_flush_part(c, i, n, now);
 	c->trimmed = now;
+	c->wanting = load_rlx(&set_wanting);
 	set_freed(c->arena, now);
 }
 
@@ -201,8 +205,9 @@ cache_tick(struct cache *c, bool freed)
 		c->base = c->pace = 1;
 	c->skip = c->pace;
 	c->ticked = now;
+	/* A slot in an idle stack may keep a whole slab from going back. */
 	if (unlikely(now - c->trimmed > CACHE_TRIM_MS ||
-	    load_rlx(&limit_tight)))
+	    c->wanting != load_rlx(&set_wanting) || load_rlx(&limit_tight)))
 		cache_trim(c, now);
 	set_tick(now);
 }

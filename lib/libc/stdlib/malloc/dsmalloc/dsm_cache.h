@@ -88,6 +88,7 @@ struct cache {
 	uint64_t	 restarted;	/* all countdowns at one, ns */
 	bool		 wound;		/* since then some may be longer */
 	uint64_t	 trimmed;
+	uint32_t	 wanting;	/* set_wanting, as it was then */
 	size_t		 bytes;		/* that grown stacks may hold */
 	struct cache_class class[SIZE_NCLASSES];
 	/* Under the registry's lock. */

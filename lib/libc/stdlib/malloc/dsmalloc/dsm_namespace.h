@@ -387,7 +387,8 @@
 #define	set_totals	__dsm_set_totals
 #define	set_unshare	__dsm_set_unshare
 #define	set_used	__dsm_set_used
-#define	set_visit_muzzy __dsm_set_visit_muzzy
+#define	set_visit_muzzy	__dsm_set_visit_muzzy
+#define	set_wanting	__dsm_set_wanting
 
 /* dsm_explicit.c */
 #define	explicit_create	__dsm_explicit_create

@@ -26,7 +26,8 @@
  * neither dirty nor muzzy in any figure, and always go by force.  By amount:
  * dirty memory is capped, and what is beyond the cap is purged by who frees it,
  * however long that takes (set_cap()).  By growth: a set that takes fresh pages
- * while it has more than its use explains sheds free ones (set_grown_slow()).
+ * while it has more than its use explains sheds free ones (set_grown_slow());
+ * where that is not enough, threads give back what they keep unused.
  * For both, muzzy pages are gone: the kernel may have them.  By limit: near
  * one, what is free goes by force whatever its age, muzzy pages first
  * (dsm_relief.h).
@@ -207,6 +208,7 @@ void	 set_keep(struct set *, uint64_t now, uint64_t ns);
 /* How many sets there are, and threads bound to their arenas. */
 size_t	 set_count(void);
 size_t	 set_threads(void);
+DSM_HIDDEN uint32_t set_wanting;	/* atomic; how often too little was shed */
 void	 set_grown_slow(struct set *);
 /* Something of this arena, or of its set, may have become dirty. */
 void	 set_freed(struct arena *, uint64_t now);

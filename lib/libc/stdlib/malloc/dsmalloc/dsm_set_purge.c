@@ -40,6 +40,8 @@ _Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
 #define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
+uint32_t set_wanting;
+
 /* The cap has slabs purged again when so much of what is active has come or
  * gone, since what it finds may have been purged already. */
 #define	SET_SPARSE_STEP(active)	(set_dirty_least() / 16 + (active) / 32)
@@ -571,8 +573,10 @@ set_grown_slow(struct set *s)
 	set_ease(s, &b, now);
 	set_shed_all(s, &b, now);
 	set_eased(s, &b);
-	if (b.bytes < b.most)
+	if (b.bytes < b.most) {
 		store_rlx(&s->pause, SET_PAUSE(peak));
+		add_rlx(&set_wanting, 1);
+	}
 	credit_add(&s->grown, b.bytes, now);
 }
 
