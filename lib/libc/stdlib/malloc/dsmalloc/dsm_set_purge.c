@@ -223,12 +223,12 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 	unsigned i, part;
 
 	set_fade(s, now);
+	if (s->round == round && set_is_outgrown(s) &&
+	    decay_renew(&s->decay, now))
+		round = now;
 	if (s->round != round) {
 		s->round = round;
 		set_round(s, now);
-	} else if (set_is_outgrown(s) && decay_renew(&s->decay, now)) {
-		s->round = now;
-		regions_pass(&s->regions, PAGES_DIRTY);
 	}
 	part = decay_part(&s->decay, now);
 	for (i = 0; i < 3 && !b->more; i++) {
