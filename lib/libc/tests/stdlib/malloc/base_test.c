@@ -202,7 +202,7 @@ ATF_TC_BODY(huge, tc)
 	base_thp = BASE_THP_GROWN;
 	records(TYPE_D, 8 * HUGE - 2 * CHUNK - before);
 	ATF_CHECK_EQ(0, base_nhuge());
-	check_resident(rss, before, HUGE / 8);
+	check_resident(rss, before, HUGE / 4);
 	records(TYPE_D, 24 * HUGE);
 	ATF_CHECK_MSG(base_nhuge() >= 16 && base_nhuge() <= 18, "%u",
 	    base_nhuge());
@@ -212,7 +212,7 @@ ATF_TC_BODY(huge, tc)
 	if (huge == 0)
 		atf_tc_skip("the system has no huge page to give");
 	ATF_CHECK_EQ((long)(base_nhuge() * HUGE >> 10), huge);
-	check_resident(rss, before, HUGE / 8);
+	check_resident(rss, before, HUGE / 4);
 	/* Of every 32 chunks one stays. */
 	for (i = n = 0; i < nobjs; i++)
 		if (i / PER_CHUNK % 32 != 0) {
