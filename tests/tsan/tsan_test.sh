@@ -18,7 +18,8 @@ suppressions()
 	for function in arena_active arena_out arena_stats_add base_bytes \
 	    bin_bytes set_taken \
 	    bin_out bin_slack cache_bytes_all cache_requests set_decay \
-	    set_dirty set_freed set_grown set_out set_owes set_pages \
+	    set_dirty set_freed set_grown set_muzzy set_out set_owes \
+	    set_pages \
 	    set_stats_add set_tick; do
 		echo "race_top:${function}"
 	done

@@ -227,6 +227,15 @@ void	 region_settle(struct region *, uint64_t now);
 struct region *region_fit(struct regions *, unsigned n);
 void	 region_set_longest(struct region *, unsigned longest);
 
+/* Are there many regions that a pass over dirty pages has not counted?  A
+ * sixteenth of what is there may be late. */
+static inline bool
+regions_outgrown(const struct regions *rs)
+{
+
+	return (load_rlx(&rs->nnew) > load_rlx(&rs->count) / 16);
+}
+
 /* Bytes were taken from the pool that had no memory yet. */
 static inline void
 regions_fresh(struct regions *rs, size_t bytes)

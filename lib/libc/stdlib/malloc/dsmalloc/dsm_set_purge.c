@@ -146,6 +146,13 @@ set_purge_all(struct set *s, uint64_t now)
 	set_purge(s, &b, now);
 }
 
+static unsigned
+set_nbins(const struct set *s)
+{
+
+	return (load_rlx(&s->narenas) * (SIZE_NCLASSES - 1));
+}
+
 /* A round begins with what takes no purging. */
 static void
 set_round(struct set *s, uint64_t now)
@@ -155,7 +162,9 @@ set_round(struct set *s, uint64_t now)
 	if (pool_is_lent(&s->pool))
 		regions_trim(&s->regions, false);
 	regions_pass(&s->regions, PAGES_DIRTY);
-	s->cursor = 0;
+	/* What the last one left over comes first. */
+	if (s->cursor >= set_nbins(s))
+		s->cursor = 0;
 }
 
 /* Sparse slabs of bins up to a part of all. */
@@ -165,7 +174,7 @@ set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
 	unsigned c, end, n = 0;
 	struct arena *a;
 
-	end = load_rlx(&s->narenas) * (SIZE_NCLASSES - 1) * part / DECAY_PARTS;
+	end = set_nbins(s) * part / DECAY_PARTS;
 	SET_ARENAS(s, a)
 		for (c = 1; c < SIZE_NCLASSES && n < end; c++, n++) {
 			if (n < s->cursor)
@@ -205,15 +214,6 @@ set_owes(const struct set *s)
 	return (false);
 }
 
-/* Are there many regions that a round has not counted?  A sixteenth of what is
- * there may be late. */
-static bool
-set_is_outgrown(const struct set *s)
-{
-
-	return (load_rlx(&s->regions.nnew) > load_rlx(&s->regions.count) / 16);
-}
-
 /* A visit: large pieces first; but where the last one had no time left, this
  * begins with what comes next. */
 static void
@@ -223,9 +223,11 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 	unsigned i, part;
 
 	set_fade(s, now);
-	if (s->round == round && set_is_outgrown(s) &&
-	    decay_renew(&s->decay, now))
+	if (s->round == round && regions_outgrown(&s->regions) &&
+	    decay_renew(&s->decay, now)) {
 		round = now;
+		s->cursor = 0;
+	}
 	if (s->round != round) {
 		s->round = round;
 		set_round(s, now);
@@ -244,7 +246,8 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 		pool_purge_map(&s->pool, b);
 	if (!conf.retain)
 		pool_trim(&s->pool);
-	if (part == DECAY_PARTS && !b->more)
+	/* The pages of regions do not wait for those of slabs. */
+	if (part == DECAY_PARTS && (!b->more || s->stage == 0))
 		decay_turn(&s->decay, now);
 }
 
