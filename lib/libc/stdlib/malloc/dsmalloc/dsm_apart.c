@@ -38,12 +38,18 @@ apart_leave(struct arena *a, struct hooks *h)
 	return (0);
 }
 
-/* Blocks in stock are still the old set's. */
+/* Blocks in stock and free pages of slabs are still the old set's, whose visits
+ * do not come here any more. */
 static void
 apart_settle(struct arena *a)
 {
+	struct budget b = BUDGET_ALL;
+	uint64_t now = decay_now();
 
-	(void)large_drain(&a->large, DECAY_NEVER, decay_now());
+	(void)large_drain(&a->large, DECAY_NEVER, now);
+	arena_collect(a, now);
+	arena_spare(a, now);
+	arena_purge_slabs(a, &b, now);
 }
 
 int

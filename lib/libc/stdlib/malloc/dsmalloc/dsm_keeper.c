@@ -259,13 +259,14 @@ keeper_ready(void)
 	store_rlx(&keeper_needed, load_rlx(&keeper.on));
 }
 
-/* Nobody is busy or on watch here, but may have been in the parent. */
+/* Nobody is busy or on watch here, but may have been in the parent; on watch
+ * also if it was let go and has yet to end. */
 void
 keeper_forked(void)
 {
 
 	if (!load_rlx(&keeper.on) && load_rlx(&keeper.n) == 0 &&
-	    load_rlx(&keeper.busy) == 0)
+	    load_rlx(&keeper.busy) == 0 && load_rlx(&keeper_watch.word) == 0)
 		return;
 	decay_rouse();
 	add_rlx(&keeper.era, 1);

@@ -382,8 +382,11 @@ os_collapse(void *addr, size_t size)
 		r = os_call3(SYS_madvise, (long)addr, (long)size,
 		    MADV_COLLAPSE);
 	/* A kernel that has no such thing (before Linux 6.1) is not asked
-	 * again, nor is one that forbids it to this process. */
-	if (r == -EINVAL)
+	 * again, nor is one that forbids it to this process.  One that has done
+	 * it may refuse a single range. */
+	if (r == 0)
+		store_rlx(&os_collapses, OS_YES);
+	else if (r == -EINVAL && load_rlx(&os_collapses) == OS_UNKNOWN)
 		store_rlx(&os_collapses, OS_NO);
 	return (!os_failed(r));
 }

@@ -137,6 +137,7 @@ region_ripe(struct region *r, uint64_t now)
 {
 
 	if (r->huge || r->pinned || r->busy || r->nmuzzy != 0 ||
+	    pool_is_lent(r->set->pool) ||
 	    r->npages != REGION_PAGES || !conf.hpa_hugify_sync ||
 	    conf.hpa_hugify_style == CONF_HUGIFY_NONE ||
 	    (size_t)r->nused << os_page_shift <
