@@ -68,7 +68,8 @@ unit()
 	for page in ${pages}; do
 		echo "${name}, pages of ${page}"
 		emulate "${page}" "./${name}" "${@}" ||
-		    atf_fail "${name} with pages of ${page}"
+		    atf_fail "${name} with pages of ${page}:" \
+		    "$(grep -B 2 ': FAILED' out | tr '\n' ' ')"
 		grep -q '^[1-9][0-9]* passed, 0 failed' out ||
 		    atf_fail "${name} tested nothing"
 	done
