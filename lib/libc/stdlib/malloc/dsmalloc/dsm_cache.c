@@ -22,6 +22,11 @@
 #define	CACHE_FILL_BYTES	KIB(16)
 /* What a thread that only frees may gather of a class. */
 #define	CACHE_FREE_BYTES	KIB(8)
+/* So does one that allocated before, when a stack has run full so many times,
+ * and half of it was flushed.  By then a twentieth of what a burst was is less
+ * than the stack held, so the next one fills little more than it would. */
+#define	CACHE_FREE_RUNS		16
+#define	CACHE_FREE_MIN		8	/* slots, be they as large as can be */
 /* Grown stacks of one thread hold at most this together, and those of all
  * threads this or an eighth of what the program uses: a thousand threads
  * that sleep keep what they have. */
@@ -86,6 +91,7 @@ cache_init(struct cache *c)
 		c->class[i].end = slot + c->class[i].cap;
 		c->entry[i].limit = slot;
 		c->entry[i].sp = c->class[i].end;
+		c->class[i].full = 1;
 		slot = c->class[i].end + 1;
 	}
 	c->base = c->pace = 1;
@@ -292,7 +298,7 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
 	size_t more, n, old = k->cap + 1u, places;
-	void **array;
+	void **array, **was = k->end - k->cap;
 
 	places = (size_t)1 << (64 - __builtin_clzll(old));
 	more = (places - old) * size_info[class].size;
@@ -309,9 +315,8 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	n = (size_t)(k->end - e->sp);
 	memcpy(array + places - 1 - n, e->sp, n * sizeof(*array));
 	array[places - 1] = NULL;
-	if (!cache_is_inline(c, e->limit))
-		base_free(cache_array_type(old), e->limit,
-		    old * sizeof(*array));
+	if (!cache_is_inline(c, was))
+		base_free(cache_array_type(old), was, old * sizeof(*array));
 	c->bytes -= more;
 	k->cap = (uint16_t)(places - 1);
 	k->end = array + k->cap;
@@ -362,7 +367,9 @@ cache_fill(struct cache *c, unsigned class)
 		k->fill = (uint16_t)want;
 	}
 	DSM_ASSERT(want <= k->cap && e->sp == k->end);
-	k->used = k->missed = 1;
+	k->used = 1;
+	k->full = 0;
+	e->limit = k->end - k->cap;
 	cache_check(c);
 	got = bin_fill(arena_bin(c->arena, class), k->end - want, want);
 	if (got == 0)
@@ -398,25 +405,39 @@ cache_malloc(struct cache *c, unsigned class)
 	return (p);
 }
 
+/* A stack has run full. */
+static void
+cache_full(struct cache *c, unsigned class)
+{
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	uint64_t now = load_rlx(&decay_clock);
+
+	k->fill = (uint16_t)DSM_MAX(k->fill / 2, CACHE_FILL_MIN);
+	if (k->fill > k->cap)
+		k->fill = k->cap;
+	if (k->full++ < CACHE_FREE_RUNS)
+		cache_flush_part(c, class, (k->cap + 1u) / 2, now);
+	else {
+		k->full = CACHE_FREE_RUNS;
+		cache_flush_part(c, class, (unsigned)(k->end - e->sp), now);
+		e->limit = k->end - DSM_MIN(k->cap, DSM_MAX(CACHE_FREE_MIN,
+		    CACHE_FREE_BYTES / size_info[class].size));
+	}
+	set_freed(c->arena, now);
+	cache_tick_free(c, 0);
+}
+
 void
 cache_free(struct cache *c, void *p, unsigned class)
 {
 	struct cache_entry *e = &c->entry[class];
-	struct cache_class *k = &c->class[class];
 
 	/* A stack that runs full after it ran empty grows for good; a thread
 	 * that only frees gets what makes a flush worth its while. */
-	if (e->sp == e->limit && !cache_grow(c, class, k->missed ?
-	    CACHE_CLASS_BYTES : CACHE_FREE_BYTES)) {
-		k->missed = 0;
-		k->fill = (uint16_t)DSM_MAX(k->fill / 2, CACHE_FILL_MIN);
-		if (k->fill > k->cap)
-			k->fill = k->cap;
-		cache_flush_part(c, class, (k->cap + 1u) / 2,
-		    load_rlx(&decay_clock));
-		set_freed(c->arena, load_rlx(&decay_clock));
-		cache_tick_free(c, 0);
-	}
+	if (e->sp == e->limit && !cache_grow(c, class,
+	    c->class[class].full == 0 ? CACHE_CLASS_BYTES : CACHE_FREE_BYTES))
+		cache_full(c, class);
 	*--e->sp = p;
 }
 

@@ -26,6 +26,8 @@
  * A stack starts in the cache's inline slots and doubles, in an array of
  * base memory, when it overflows while the thread is within its budget;
  * else its older half is flushed.  Repeated misses double what is filled.
+ * Who does nothing but free, some mebibyte of a class, may fall silent then:
+ * the limit moves up, all is flushed each time, and little is left at the end.
  *
  * Who may touch it: its thread alone; statistics read it without a lock.
  * A thread in a slow path has "inside" set, the word by which it is inside the
@@ -67,7 +69,7 @@ struct cache_class {
 	uint16_t	  fill;		/* slots the next fill asks for */
 	uint16_t	  seen;		/* requests at the last trim, modulo */
 	uint8_t		  used;		/* filled since the last trim */
-	uint8_t		  missed;	/* filled since it last ran full */
+	uint8_t		  full;		/* so often since it was filled */
 };
 
 /* All inline slots and their null ends. */

@@ -193,6 +193,43 @@ ATF_TC_BODY(budget, tc)
 	in_thread(only_frees, NULL);
 }
 
+ATF_TC(falls_silent);
+ATF_TC_HEAD(falls_silent, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A thread that frees much at last has "
+	    "little of it left, and then goes on as before");
+}
+ATF_TC_BODY(falls_silent, tc)
+{
+	const unsigned int class = 29;	/* 4 KiB; a stack of 31 */
+	struct cache *c;
+	unsigned int cap, i, n = 1000;
+
+	for (i = 0; i < n; i++)
+		v[i] = take(class);
+	c = cache_self;
+	/* A burst that comes and goes keeps what the stack holds. */
+	for (i = 0; i < 100; i++)
+		give(v[i], class);
+	cap = c->class[class].cap;
+	ATF_CHECK(cap >= 15);
+	ATF_CHECK(cached(c, class) >= cap / 2);
+	for (; i < n; i++) {
+		give(v[i], class);
+		ATF_CHECK(c->entry[class].sp >= c->entry[class].limit);
+	}
+	ATF_CHECK(cached(c, class) <= 8);
+	ATF_CHECK_EQ(cap, c->class[class].cap);
+	for (i = 0; i < n; i++)
+		ATF_REQUIRE((v[i] = take(class)) != NULL);
+	for (i = 0; i < 100; i++)
+		give(v[i], class);
+	ATF_CHECK(cached(c, class) >= cap / 2);
+	for (; i < n; i++)
+		give(v[i], class);
+}
+
 ATF_TC(ends);
 ATF_TC_HEAD(ends, tc)
 {
@@ -383,6 +420,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, nesting);
 	ATF_TP_ADD_TC(tp, slots);
 	ATF_TP_ADD_TC(tp, budget);
+	ATF_TP_ADD_TC(tp, falls_silent);
 	ATF_TP_ADD_TC(tp, ends);
 	ATF_TP_ADD_TC(tp, slows_down);
 	ATF_TP_ADD_TC(tp, ticks);
