@@ -49,13 +49,6 @@ bin_move_to(struct bin *b, struct regions *rs)
 	lock_drop(&b->lock);
 }
 
-static inline bool
-slab_is_empty(const struct slab *s)
-{
-
-	return (slab_nfree(s) == s->nslots);
-}
-
 /* Relist a slab when more of its slots are free. */
 static inline void
 slab_set_most(struct slab *s, unsigned most)
@@ -80,7 +73,7 @@ slab_fullness(struct slab *s)
 	return (k);
 }
 
-static void
+void
 bin_close(struct bin *b, struct slab *s, uint64_t now)
 {
 
@@ -101,7 +94,7 @@ bin_roomy(const struct bin *b)
  * A slab that is not current has so many free slots that it belongs on
  * another list, or is empty.  False: it was closed.
  */
-static bool DSM_NOINLINE
+bool DSM_NOINLINE
 bin_relist(struct bin *b, struct slab *s, uint64_t now)
 {
 	unsigned list;
@@ -116,7 +109,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 		}
 		b->nempty++;
 	}
-	s->purged = false;
+	s->kept = SLAB_WHOLE;
 	s->seen = (uint8_t)(b->round - 1);
 	list = slab_fullness(s);
 	s->list = (uint8_t)list;
@@ -125,7 +118,7 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 }
 
 /* Take a slab off its list; its frees then only set bits. */
-static void
+void
 bin_unlist(struct bin *b, struct slab *s)
 {
 
@@ -151,7 +144,7 @@ slab_retire(struct slab *s)
  * empty but owed may be seen again with nothing new: it is unlisted as an
  * empty one first, so that it is not counted twice.
  */
-static void
+void
 bin_drain(struct bin *b, uint64_t now)
 {
 	struct slab *next, *s;
@@ -172,7 +165,7 @@ bin_drain(struct bin *b, uint64_t now)
 }
 
 /* Unlock, and look whether a pusher came by meanwhile. */
-static void
+void
 bin_unlock(struct bin *b, uint64_t now)
 {
 
@@ -459,170 +452,6 @@ bin_slack(const struct bin *b)
 	size_t bytes = bin_bytes(b), out = bin_out(b);
 
 	return (bytes > out ? bytes - out : 0);
-}
-
-/* Slabs of one round of purging: each gives a range or more, and all no more
- * than a batch. */
-#define	BIN_ROUND	16
-#define	BIN_SLABS(b)							\
-	DSM_MAX(BUDGET_BATCH / slab_geom[(b)->class].bytes, 1u)
-
-void
-bin_spare(struct bin *b, uint64_t now)
-{
-	struct slab *next, *s;
-
-	lock_take(&b->lock);
-	b->round++;
-	bin_drain(b, now);
-	s = b->current;
-	if (s != NULL && slab_nfree(s) > s->nslots / 2) {
-		b->current = NULL;
-		(void)bin_relist(b, s, now);
-	}
-	for (s = TAILQ_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL &&
-	    b->nempty > 0; s = next) {
-		next = TAILQ_NEXT(s, link);
-		if (slab_is_empty(s) && s->owed == 0) {
-			bin_unlist(b, s);
-			bin_close(b, s, now);
-		}
-	}
-	bin_unlock(b, now);
-}
-
-/* A slab stands behind those that this round has yet to see. */
-static void
-bin_seen(struct bin *b, struct slab *s, bool purged)
-{
-
-	s->purged = purged;
-	s->seen = b->round;
-	TAILQ_REMOVE(&b->list[s->list], s, link);
-	TAILQ_INSERT_TAIL(&b->list[s->list], s, link);
-}
-
-/* Take sparse slabs that this round has not seen and that have not been purged
- * off their lists. */
-static unsigned
-bin_sparse(struct bin *b, struct slab **v, unsigned max)
-{
-	struct slab *s;
-	unsigned k, n = 0;
-
-	LOCK_ASSERT(&b->lock);
-	for (k = 1; k < SLAB_LISTS; k++)
-		while (n < max && (s = TAILQ_FIRST(&b->list[k])) != NULL &&
-		    s->seen != b->round)
-			if (s->purged)
-				bin_seen(b, s, true);
-			else {
-				bin_unlist(b, s);
-				v[n++] = s;
-			}
-	return (n);
-}
-
-/* Ranges of free pages of one set that wait to be purged together. */
-struct bin_ranges {
-	unsigned	 n;
-	size_t		 bytes;
-	struct region	*in[OS_PURGE_MAX];
-	struct os_range	 r[OS_PURGE_MAX];
-};
-
-static void
-bin_give(struct bin_ranges *br, struct budget *bu)
-{
-	struct os_purge how = OS_PURGE_FORCED;
-	unsigned done, i;
-
-	if (br->n == 0)
-		return;
-	done = regions_purge_pages(br->in[0]->set, br->in, br->r, br->n, &how);
-	for (i = 0; i < done; i++)
-		bu->bytes += br->r[i].len;
-	br->n = 0;
-	br->bytes = 0;
-}
-
-/* Is a huge page broken up for the free pages of a slab?  On a visit also if
- * all slabs' in it together are worth it: they are likelier than others to be
- * used again, and count half. */
-static bool
-bin_yields(const struct slab *s, const struct os_range *r,
-    const struct budget *bu)
-{
-	struct region *in = s->span.region;
-	size_t size = r->len;
-
-	if (bu->every)
-		size = REGION_BYTES;
-	else if (region_refuses(in))
-		return (false);
-	else if (bu->most == SIZE_MAX && load_rlx(&in->huge))
-		size = slab_pages(in) / 2;
-	return (region_break(in, r->addr, size));
-}
-
-/* The free pages of a slab that nothing is filled from: were they given, or is
- * it not worth it? */
-static bool
-bin_purge_slab(struct slab *s, struct bin_ranges *br, struct budget *bu)
-{
-	bool first = true;
-	struct os_range r;
-	unsigned at;
-
-	for (at = 0; slab_free_pages(s, &at, &r); first = false) {
-		if (first && !bin_yields(s, &r, bu))
-			return (false);
-		if (br->n == NITEMS(br->r) || (br->n != 0 &&
-		    br->in[0]->set != s->span.region->set))
-			bin_give(br, bu);
-		br->in[br->n] = s->span.region;
-		br->r[br->n++] = r;
-		br->bytes += r.len;
-	}
-	return (true);
-}
-
-/* Any slab may be one for which a huge page is broken up. */
-static bool
-bin_goes_on(const struct bin_ranges *br, struct budget *bu)
-{
-
-	return (bu->bytes + br->bytes < bu->least || !budget_late(bu));
-}
-
-size_t
-bin_purge(struct bin *b, struct budget *bu, uint64_t now)
-{
-	struct slab *v[BIN_ROUND];
-	bool given[BIN_ROUND];
-	struct bin_ranges br;
-	size_t bytes = bu->bytes;
-	unsigned done, i, n;
-
-	do {
-		lock_take(&b->lock);
-		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
-		lock_drop(&b->lock);
-		br.n = 0;
-		br.bytes = 0;
-		done = 0;
-		while (done < n && (done == 0 || bin_goes_on(&br, bu))) {
-			given[done] = bin_purge_slab(v[done], &br, bu);
-			done++;
-		}
-		bin_give(&br, bu);
-		lock_take(&b->lock);
-		for (i = 0; i < n; i++)
-			if (bin_relist(b, v[i], now) && i < done)
-				bin_seen(b, v[i], given[i]);
-		bin_unlock(b, now);
-	} while (n != 0 && budget_left(bu));
-	return (bu->bytes - bytes);
 }
 
 void

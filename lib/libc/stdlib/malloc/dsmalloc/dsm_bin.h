@@ -27,7 +27,8 @@
  * that are a quarter empty or more off their lists, so that nothing is filled
  * from them, purges their free pages without the lock, and lists them again.
  * It comes by each of them once between two calls of bin_spare(): those of a
- * huge page that is not worth breaking up for them are looked at again then.
+ * huge page that is not worth breaking up for them are looked at again then,
+ * and so are those of which half of what was taken is free since.
  *
  * Locks: the bin's.  Under it region, pool, map and base may be taken.
  */
@@ -109,6 +110,9 @@ void	 bin_spare(struct bin *, uint64_t now);
 /* Give back free pages of slabs that are a quarter empty or more, as the budget
  * allows; how many bytes. */
 size_t	 bin_purge(struct bin *, struct budget *, uint64_t now);
+/* The same for all slabs of a region, whatever bins they are of, at once: its
+ * huge page was broken up, and with that most is done. */
+void	 bin_purge_region(struct region *, struct budget *, uint64_t now);
 /* Count malloc calls that ended threads made. */
 void	 bin_requests(struct bin *, uint64_t n);
 /* All slabs are gone; forget what was counted. */
@@ -117,5 +121,20 @@ void	 bin_recount(struct bin *);
 /* Add this bin's figures; how many of its slots are out. */
 size_t	 bin_stats(struct bin *, struct stats_bin *);
 bool	 bin_valid(struct bin *);
+
+/* For the parts of bin, under the lock but for the last, which ends that.  Take
+ * a slab off its list, and put one back, or close it: false; close one that is
+ * on no list; bring in what is in the inbox; unlock. */
+void	 bin_unlist(struct bin *, struct slab *);
+bool	 bin_relist(struct bin *, struct slab *, uint64_t now);
+void	 bin_close(struct bin *, struct slab *, uint64_t now);
+void	 bin_drain(struct bin *, uint64_t now);
+void	 bin_unlock(struct bin *, uint64_t now);
+static inline bool
+slab_is_empty(const struct slab *s)
+{
+
+	return (slab_nfree(s) == s->nslots);
+}
 
 #endif /* !_DSM_BIN_H_ */

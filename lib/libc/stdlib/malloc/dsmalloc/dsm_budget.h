@@ -31,6 +31,8 @@
 
 enum pages { PAGES_DIRTY, PAGES_MUZZY, PAGES_KINDS };
 
+struct region;
+
 struct budget {
 	uint64_t	 until;		/* os_time_ns(); UINT64_MAX: no end */
 	size_t		 least;
@@ -41,10 +43,13 @@ struct budget {
 	bool		 lazy;		/* and how, if it is dirty */
 	bool		 every;		/* page, whatever that breaks up */
 	uint64_t	 now;		/* since when it is muzzy then, ms */
+	bool		 reaps;		/* tell of a huge page broken up: */
+	struct region	*broken;	/* busy, for region_reaped() */
 };
 
 #define	BUDGET_ALL							\
-	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, false, 0 }
+	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, false,	\
+	    0, false, NULL }
 
 /* What was purged of one kind. */
 struct purged {

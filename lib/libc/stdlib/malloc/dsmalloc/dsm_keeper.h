@@ -11,8 +11,8 @@
  * Theory of operation.  A keeper is on watch: it sleeps until the one global
  * deadline (dsm_decay.h), for ever where nothing is owed, and is woken when an
  * earlier one is armed.  Then it takes the set that is due longest, leaves the
- * watch to the next keeper, visits that set, and comes back.  Its visits may last
- * KEEPER_VISIT_NS, for they are in nobody's way but a fork's.  Program threads
+ * watch to the next keeper, visits that set, and comes back.  Its visits may
+ * last KEEPER_VISIT_NS: they are in nobody's way but a fork's.  Program threads
  * that find the deadline passed leave it to the keepers for KEEPER_GRACE ms,
  * and do it themselves where those are late.
  *
@@ -32,9 +32,9 @@
  * era, and looks whether that is still the present one after it has read the
  * alarm that it sleeps on, which is raised after the era's end.  mallctl(3)
  * waits for them, outside the gate, since a keeper may be waiting to get in.
- * Called from a hook, or a handler of a fork, it cannot wait, and lets them go; so it is when the last
- * thread that the program has here ends, for the process is to end with its
- * last thread, which would never come.
+ * Called from a hook, or a handler of a fork, it cannot wait, and lets them go;
+ * so it is when the last thread that the program has here ends, for the process
+ * is to end with its last thread, which would never come.
  *
  * A keeper has no cache: it passes the gate as a stray, and what a hook that
  * it calls allocates, arena 0 serves.

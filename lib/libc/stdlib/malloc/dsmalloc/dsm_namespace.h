@@ -226,6 +226,7 @@
 #define	region_get	__dsm_region_get
 #define	region_hugify	__dsm_region_hugify
 #define	region_mended	__dsm_region_mended
+#define	region_reaped	__dsm_region_reaped
 #define	region_release	__dsm_region_release
 #define	region_rewrite	__dsm_region_rewrite
 #define	region_ripe	__dsm_region_ripe
@@ -233,6 +234,7 @@
 #define	region_settle	__dsm_region_settle
 #define	region_stays_huge __dsm_region_stays_huge
 #define	region_take	__dsm_region_take
+#define	region_tell	__dsm_region_tell
 #define	region_unhuge	__dsm_region_unhuge
 #define	region_valid	__dsm_region_valid
 #define	region_yields	__dsm_region_yields
@@ -246,12 +248,14 @@
 #define	regions_trim	__dsm_regions_trim
 
 /* dsm_slab.c */
+#define	slab_at		__dsm_slab_at
 #define	slab_bad_free	__dsm_slab_bad_free
 #define	slab_boot	__dsm_slab_boot
 #define	slab_close	__dsm_slab_close
 #define	slab_collect	__dsm_slab_collect
 #define	slab_drop	__dsm_slab_drop
 #define	slab_free_pages	__dsm_slab_free_pages
+#define	slab_next	__dsm_slab_next
 #define	slab_pages	__dsm_slab_pages
 #define	slab_geom	__dsm_slab_geom
 #define	slab_open	__dsm_slab_open
@@ -285,19 +289,25 @@
 
 /* dsm_bin.c */
 #define	bin_bytes	__dsm_bin_bytes
+#define	bin_close	__dsm_bin_close
 #define	bin_collect	__dsm_bin_collect
+#define	bin_drain	__dsm_bin_drain
 #define	bin_fill	__dsm_bin_fill
 #define	bin_flush	__dsm_bin_flush
 #define	bin_init	__dsm_bin_init
 #define	bin_move_to	__dsm_bin_move_to
 #define	bin_purge	__dsm_bin_purge
+#define	bin_purge_region __dsm_bin_purge_region
 #define	bin_recount	__dsm_bin_recount
+#define	bin_relist	__dsm_bin_relist
 #define	bin_requests	__dsm_bin_requests
 #define	bin_reset	__dsm_bin_reset
 #define	bin_out	__dsm_bin_out
 #define	bin_slack	__dsm_bin_slack
 #define	bin_spare	__dsm_bin_spare
 #define	bin_stats	__dsm_bin_stats
+#define	bin_unlist	__dsm_bin_unlist
+#define	bin_unlock	__dsm_bin_unlock
 #define	bin_valid	__dsm_bin_valid
 
 /* dsm_large.c */
@@ -341,6 +351,7 @@
 /* dsm_set*.c */
 #define	set_all		__dsm_set_all
 #define	set_add_auto	__dsm_set_add_auto
+#define	set_at_once	__dsm_set_at_once
 #define	set_bind	__dsm_set_bind
 #define	set_bind_to	__dsm_set_bind_to
 #define	set_boot	__dsm_set_boot
@@ -351,6 +362,7 @@
 #define	set_decay_ms_renew __dsm_set_decay_ms_renew
 #define	set_decay_ms_set __dsm_set_decay_ms_set
 #define	set_dirty_least	__dsm_set_dirty_least
+#define	set_drain	__dsm_set_drain
 #define	set_due_muzzy	__dsm_set_due_muzzy
 #define	set_ease	__dsm_set_ease
 #define	set_eased	__dsm_set_eased
@@ -374,11 +386,13 @@
 #define	set_overdue	__dsm_set_overdue
 #define	set_pages	__dsm_set_pages
 #define	set_purge_pool	__dsm_set_purge_pool
+#define	set_purge_sparse __dsm_set_purge_sparse
 #define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
 #define	set_relieve	__dsm_set_relieve
 #define	set_restart	__dsm_set_restart
 #define	set_shed_muzzy	__dsm_set_shed_muzzy
+#define	set_spare	__dsm_set_spare
 #define	set_spread	__dsm_set_spread
 #define	set_stats_add	__dsm_set_stats_add
 #define	set_stats_read	__dsm_set_stats_read

@@ -86,7 +86,7 @@ struct region {
 	uint32_t	 refused;	/* atomic; the last in which it was not
 					   worth breaking up for a slab */
 	uint64_t	 dense;		/* since when it is found so, ms; 0 */
-	bool		 busy;		/* it is being made huge: stays */
+	bool		 busy;		/* being made huge, or reaped: stays */
 	bool		 huge;		/* may be one huge page */
 	bool		 broken;	/* was, and is not to be one again */
 	bool		 pinned;	/* its pages stay, used or not */
@@ -158,7 +158,8 @@ bool	 region_extend(struct region *, unsigned page, size_t osize,
 	    size_t nsize);
 /* Free pages in a slab of a region, so many bytes from this one on, are about
  * to be purged: false when it is not worth it. */
-bool	 region_break(struct region *, void *page, size_t size);
+bool	 region_break(struct region *, void *page, size_t size,
+	    struct budget *);
 /* It was asked that in this pass already, and it was not. */
 static inline bool
 region_refuses(const struct region *r)
@@ -217,6 +218,10 @@ void	 region_broken(struct region *);
 bool	 region_unhuge(const struct region *, void *page);
 void	 region_stays_huge(struct region *);
 void	 region_mended(struct region *);
+/* Tell who has the budget of one that is broken up, and keep it until he has
+ * seen to the rest of it. */
+void	 region_tell(struct region *, struct budget *);
+void	 region_reaped(struct region *, uint64_t now);
 /* Has it been dense for long enough to be made huge, in small pages?  Do that,
  * without the lock; it is busy meanwhile. */
 bool	 region_ripe(struct region *, uint64_t now);

@@ -108,8 +108,30 @@ region_stays_huge(struct region *r)
 	r->set->nbreak--;
 }
 
+/* What else lies in it is to go while one is at it; so long it stays. */
+void
+region_tell(struct region *r, struct budget *b)
+{
+
+	LOCK_ASSERT(&r->set->lock);
+	if (b->reaps && b->broken == NULL && !r->busy) {
+		r->busy = true;
+		b->broken = r;
+	}
+}
+
+void
+region_reaped(struct region *r, uint64_t now)
+{
+
+	lock_take(&r->set->lock);
+	r->busy = false;
+	region_settle(r, now);
+	lock_drop(&r->set->lock);
+}
+
 bool
-region_break(struct region *r, void *page, size_t size)
+region_break(struct region *r, void *page, size_t size, struct budget *b)
 {
 	bool huge, yields;
 
@@ -119,9 +141,10 @@ region_break(struct region *r, void *page, size_t size)
 	huge = r->huge;
 	yields = !huge || region_yields((unsigned)(r->npages - r->nused) +
 	    (unsigned)(size >> os_page_shift), false);
-	if (huge && yields)
+	if (huge && yields) {
 		region_broken(r);
-	else if (huge)
+		region_tell(r, b);
+	} else if (huge)
 		store_rlx(&r->refused, r->set->pass[PAGES_DIRTY]);
 	lock_drop(&r->set->lock);
 	if (huge && yields && !region_unhuge(r, page)) {

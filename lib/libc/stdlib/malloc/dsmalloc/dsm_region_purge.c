@@ -33,6 +33,7 @@ struct region_hold {
 
 /* What a purge is after, and what it holds. */
 struct region_purge {
+	struct budget	*budget;
 	enum pages	 kind;
 	enum regions_what what;
 	bool		 brief;		/* its time is limited */
@@ -126,6 +127,7 @@ region_hold_due(struct region *r, struct region_purge *rp)
 			return (true);
 		rp->breaks--;
 		region_broken(r);
+		region_tell(r, rp->budget);
 		(void)region_due(r, PAGES_DIRTY, true, due);
 		broken = &rp->hold[rp->n];
 	}
@@ -374,6 +376,7 @@ regions_purge(struct regions *rs, enum regions_what what, unsigned part,
 	struct region_purge rp;
 	size_t bytes = b->bytes;
 
+	rp.budget = b;
 	rp.kind = b->kind;
 	rp.what = what;
 	rp.brief = b->until != UINT64_MAX;

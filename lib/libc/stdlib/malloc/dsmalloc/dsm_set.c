@@ -33,7 +33,7 @@ set_restart(struct set *s)
 	s->capping = false;
 	s->peak = s->pause = 0;
 	s->round = s->muzzy_round = 0;
-	s->cursor = s->stage = 0;
+	s->first = s->cursor = s->stage = 0;
 	s->muzzy_stage = false;
 	memset(&s->grown, 0, sizeof(s->grown));
 	memset(&s->capped, 0, sizeof(s->capped));

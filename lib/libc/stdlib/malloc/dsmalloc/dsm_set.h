@@ -20,13 +20,17 @@
  * thread that finds the one global deadline passed visits all sets that are
  * due, so that a quiet one decays too.  A visit is short (dsm_decay.h), goes on
  * where the one before had to stop, and purges by the batch, the pool's extents
- * first, then runs of regions, then free pages of sparse slabs.  With a time
+ * first, then runs of regions, then free pages of sparse slabs.  To break up a
+ * huge page takes longer than a visit should: of one that is, all slabs are
+ * seen to at once, so that each is broken up for all that it holds.  Visits end
+ * when nothing is dirty and a round has come by all slabs.  With a time
  * for muzzy pages what is dirty is purged lazily, and by force when that time
  * is over too, in rounds and visits of their own; free pages of slabs are
  * neither dirty nor muzzy in any figure, and always go by force.  By amount:
  * dirty memory is capped, and what is beyond the cap is purged by who frees it,
  * however long that takes (set_cap()).  By growth: a set that takes fresh pages
- * while it has more than its use explains sheds free ones (set_grown_slow());
+ * while it has more than its use explains sheds free ones (set_grown_slow()),
+ * what is too much in any case, and a little more as a visit's time allows;
  * where that is not enough, threads give back what they keep unused.
  * For both, muzzy pages are gone: the kernel may have them.  By limit: near
  * one, what is free goes by force whatever its age, muzzy pages first
@@ -74,7 +78,8 @@ struct set {
 	struct decay	 muzzy;
 	/* By who is on a visit. */
 	uint64_t	 round;		/* that this is one of, by its start */
-	unsigned	 cursor;	/* bins of it that were looked at */
+	unsigned	 first;		/* bin of that, modulo their number, */
+	unsigned	 cursor;	/* and how many were looked at */
 	unsigned	 stage;		/* what the next visit begins with */
 	uint64_t	 muzzy_round;	/* the same of what is muzzy */
 	bool		 muzzy_stage;
@@ -159,6 +164,14 @@ set_arena(const struct set *s, struct arena *a)
 #define	SET_ARENAS(s, a)						\
 	for ((a) = set_arena(s, load_acq(&(s)->arenas)); (a) != NULL;	\
 	    (a) = set_arena(s, load_acq(&(a)->next)))
+/* Blocks in stock since before then become free pages; spare slabs too, with
+ * what other threads have freed, young to the regions; free pages of slabs are
+ * purged. */
+void	 set_drain(struct set *, uint64_t before, uint64_t now);
+void	 set_spare(struct set *, uint64_t now);
+void	 set_purge_sparse(struct set *, struct budget *, uint64_t now);
+/* With a decay time of 0: who made it dirty pays. */
+void	 set_at_once(struct set *, uint64_t now);
 /* Begin and end a visit; false: the set is shut. */
 bool	 set_enter(struct set *);
 void	 set_leave(struct set *);
@@ -208,7 +221,7 @@ void	 set_keep(struct set *, uint64_t now, uint64_t ns);
 /* How many sets there are, and threads bound to their arenas. */
 size_t	 set_count(void);
 size_t	 set_threads(void);
-DSM_HIDDEN uint32_t set_wanting;	/* atomic; how often too little was shed */
+DSM_HIDDEN uint32_t set_wanting;	/* atomic; too little was shed, times */
 void	 set_grown_slow(struct set *);
 /* Something of this arena, or of its set, may have become dirty. */
 void	 set_freed(struct arena *, uint64_t now);

@@ -147,7 +147,7 @@ slab_fill_avail(struct slab *s)
 	s->list = SLAB_UNLISTED;
 	s->most = 0;
 	s->left = -(int32_t)s->nslots;
-	s->purged = false;
+	s->kept = SLAB_WHOLE;
 	s->seen = 0;
 }
 
@@ -384,8 +384,7 @@ slab_free_pages(struct slab *s, unsigned *at, struct os_range *r)
 	return (true);
 }
 
-/* The slab that begins at a page of a region, if one does. */
-static struct slab *
+struct slab *
 slab_at(const struct region *r, unsigned page)
 {
 	struct slab *s = map_span(map_word(r->addr + ((size_t)page <<
@@ -408,6 +407,22 @@ slab_pages(struct region *r)
 			for (at = 0; slab_free_pages(s, &at, &range); )
 				bytes += range.len;
 	return (bytes);
+}
+
+struct slab *
+slab_next(struct region *r, unsigned *page, struct bin **owner)
+{
+	struct slab *s = NULL;
+
+	/* Who closes a slab gives its pages back under this lock, after the map
+	 * has forgotten it, and only then the record. */
+	lock_take(&r->set->lock);
+	while (s == NULL && *page < r->npages)
+		s = slab_at(r, (*page)++);
+	if (s != NULL)
+		*owner = s->span.owner;
+	lock_drop(&r->set->lock);
+	return (s);
 }
 
 bool

@@ -52,6 +52,7 @@ struct bin;
 /* Lists of a bin by fullness; current and full slabs are on none. */
 #define	SLAB_LISTS	4
 #define	SLAB_UNLISTED	SLAB_LISTS
+#define	SLAB_WHOLE	UINT8_MAX
 
 /* What freers of other arenas write, on cache lines of its own. */
 struct slab_far {
@@ -77,7 +78,9 @@ struct slab {
 					   it is to be relisted */
 	uint8_t		 list;		/* fullness, or SLAB_UNLISTED */
 	uint8_t		 hint;		/* no free slot in words below */
-	bool		 purged;	/* its free pages were given back */
+	uint8_t		 kept;		/* bits of the number of slots that
+					   were taken as its free pages were
+					   given back; SLAB_WHOLE: not yet */
 	uint8_t		 seen;		/* the bin's round that came by last */
 	int32_t		 owed;		/* words seen - announcements seen */
 	TAILQ_ENTRY(slab) link;
@@ -155,6 +158,10 @@ unsigned slab_collect(struct slab *);
 bool	 slab_free_pages(struct slab *, unsigned *at, struct os_range *);
 /* Bytes of such in all slabs of a region, about: bins are not locked. */
 size_t	 slab_pages(struct region *);
+/* The slab that begins at a page of a region, if one does; the next one from
+ * *page on, with the bin that it is of: until that is locked it may go. */
+struct slab *slab_at(const struct region *, unsigned page);
+struct slab *slab_next(struct region *, unsigned *page, struct bin **);
 bool	 slab_valid(struct slab *);
 void	 slab_bad_free(const struct slab *, const void *)
 	    __attribute__((__noreturn__));

@@ -327,6 +327,104 @@ ATF_TC_BODY(sparse, tc)
 	ATF_CHECK(!fake.wrong);
 }
 
+/* Free all but every so many-th. */
+static void
+thin(struct bin *b, unsigned int n, unsigned int step, unsigned int before)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (i % step != 0 && i % before == 0)
+			bin_flush(b, v + i, 1, 1);
+}
+
+ATF_TC(sparser);
+ATF_TC_HEAD(sparser, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Slabs of which little could be purged "
+	    "are purged again when little of that is left");
+}
+ATF_TC_BODY(sparser, tc)
+{
+	size_t bytes, slab;
+	unsigned int n, per;
+
+	setup(CLASS);
+	per = nslots(CLASS);
+	slab = (size_t)per * 64;
+	n = 16 * per;
+	ATF_REQUIRE(n <= MAXV && per % 64 == 0);
+	fill(&bins[0], n, 128);
+	/* Of eight slots one is left, on each page. */
+	thin(&bins[0], n, 8, 1);
+	ATF_CHECK_EQ(0, purge(&bins[0]));
+	thin(&bins[0], n, 16, 8);
+	ATF_CHECK_EQ(0, purge(&bins[0]));
+	/* One in each slab is. */
+	thin(&bins[0], n, per, 16);
+	bytes = purge(&bins[0]);
+	ATF_CHECK_EQ_MSG(16 * (slab - os_page), bytes, "%zu", bytes);
+	ATF_CHECK_EQ(0, purge(&bins[0]));
+	ATF_CHECK(bin_valid(&bins[0]));
+	ATF_CHECK(!fake.wrong);
+}
+
+/* Free pages of the slabs of a region that nothing is filled from. */
+static size_t
+idle_pages(struct region *r)
+{
+	struct os_range range;
+	struct slab *s;
+	size_t bytes = 0;
+	unsigned int at, i;
+
+	for (i = 0; i < r->npages; i++)
+		if ((s = slab_at(r, i)) != NULL && s->list != SLAB_UNLISTED)
+			for (at = 0; slab_free_pages(s, &at, &range); )
+				bytes += range.len;
+	return (bytes);
+}
+
+#define	OTHER	29		/* 4 KiB */
+
+ATF_TC(region);
+ATF_TC_HEAD(region, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "The slabs of a region are purged "
+	    "together, whatever their bins; not those in use");
+}
+ATF_TC_BODY(region, tc)
+{
+	struct budget b = BUDGET_ALL;
+	unsigned int i, n;
+	struct region *r;
+	size_t idle;
+
+	setup(CLASS);
+	bin_init(&bins[1], &regions, OTHER, ARENA_TAG(OTHER), &threads[1]);
+	n = 8 * nslots(OTHER);
+	fill(&bins[1], n, 8);
+	thin(&bins[1], n, nslots(OTHER), 1);
+	n = 4 * nslots(CLASS);
+	fill(&bins[0], n, 128);
+	thin(&bins[0], n, nslots(CLASS), 1);
+	r = ((struct slab *)map_span(map_find(v[0])))->span.region;
+	idle = idle_pages(r);
+	ATF_REQUIRE(idle != 0);
+	bin_purge_region(r, &b, 1);
+	ATF_CHECK_EQ(idle, b.bytes);
+	bin_purge_region(r, &b, 1);
+	ATF_CHECK_EQ(idle, b.bytes);
+	for (i = 0; i < nitems(bins); i++) {
+		ATF_CHECK(bin_valid(&bins[i]));
+		ATF_CHECK(bins[i].current != NULL &&
+		    bins[i].current->list == SLAB_UNLISTED);
+	}
+	ATF_CHECK(!fake.wrong);
+}
+
 ATF_TC(foreign);
 ATF_TC_HEAD(foreign, tc)
 {
@@ -446,6 +544,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, collects);
 	ATF_TP_ADD_TC(tp, owed);
 	ATF_TP_ADD_TC(tp, sparse);
+	ATF_TP_ADD_TC(tp, sparser);
+	ATF_TP_ADD_TC(tp, region);
 	ATF_TP_ADD_TC(tp, foreign);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, two_threads);

@@ -195,14 +195,15 @@ ATF_TC_HEAD(pinned, tc)
 }
 ATF_TC_BODY(pinned, tc)
 {
+	struct budget b = BUDGET_ALL;
 	struct region *r;
 
 	setup();
 	scatter(16);
 	r = TAILQ_FIRST(&regions.all[PAGES_DIRTY]);
-	ATF_CHECK(region_break(r, r->addr, os_page));
+	ATF_CHECK(region_break(r, r->addr, os_page, &b));
 	r->pinned = true;
-	ATF_CHECK(!region_break(r, r->addr, os_page));
+	ATF_CHECK(!region_break(r, r->addr, os_page, &b));
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <atf-c.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -122,15 +123,18 @@ static inline long
 proc_number(const char *path, const char *word)
 {
 	char buf[8192], *p;
-	FILE *f;
-	size_t n;
+	size_t len = 0;
+	ssize_t n;
+	int fd;
 
-	f = fopen(path, "r");
-	if (f == NULL)
+	/* stdio would allocate. */
+	fd = open(path, O_RDONLY);
+	if (fd == -1)
 		return (-1);
-	n = fread(buf, 1, sizeof(buf) - 1, f);
-	buf[n] = '\0';
-	(void)fclose(f);
+	while ((n = read(fd, buf + len, sizeof(buf) - 1 - len)) > 0)
+		len += (size_t)n;
+	(void)close(fd);
+	buf[len] = '\0';
 	p = word == NULL ? buf : strstr(buf, word);
 	return (p == NULL ? -1 :
 	    strtol(p + (word == NULL ? 0 : strlen(word)), NULL, 10));

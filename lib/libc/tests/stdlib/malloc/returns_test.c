@@ -16,6 +16,7 @@
 #define	TOTAL		MIB(256)
 #define	DIRTY_MAX	16
 #define	LITTLE		12		/* all may wait to be due */
+#define	KEPT		6		/* a page each for slots in stacks */
 
 const char *malloc_conf = "dirty_max:16M,dirty_decay_ms:3600000";
 
@@ -89,26 +90,73 @@ ATF_TC_HEAD(pages_of_slabs, tc)
 	atf_tc_set_md_var(tc, "descr", "A purge gives back every free page "
 	    "between others, also of huge pages in use");
 }
-ATF_TC_BODY(pages_of_slabs, tc)
+/* Free every second page of TOTAL; the resident memory before. */
+static long
+free_halves(void)
 {
-	static void *page[TOTAL / 4096];
 	long before;
 	size_t i;
 
-	for (i = 0; i < nitems(page); i++) {
-		page[i] = hidep(malloc(4096));
-		ATF_REQUIRE(page[i] != NULL);
-		memset(page[i], 1, 4096);
+	nblocks = TOTAL / 4096;
+	block = calloc(nblocks, sizeof(block[0]));
+	ATF_REQUIRE(block != NULL);
+	for (i = 0; i < nblocks; i++) {
+		block[i] = hidep(malloc(4096));
+		ATF_REQUIRE(block[i] != NULL);
+		memset(block[i], 1, 4096);
 	}
-	set("arena.4096.dirty_decay_ms", (size_t)-1);
-	for (i = 0; i < nitems(page); i += 2)
-		free(page[i]);
 	before = rss_mib();
+	for (i = 0; i < nblocks; i += 2)
+		free(block[i]);
+	return (before);
+}
+
+/* Most of that has gone, and the others are as they were. */
+static void
+check_halves(long before)
+{
+	long now = rss_mib();
+	size_t i;
+
+	ATF_CHECK_MSG(now < before - (long)(TOTAL >> 20) * 4 / 10,
+	    "%ld MiB, %ld before", now, before);
+	for (i = 1; i < nblocks; i += 2)
+		ATF_REQUIRE_EQ(4096, all_bytes(block[i], 4096, 1));
+}
+
+ATF_TC_BODY(pages_of_slabs, tc)
+{
+	long before;
+
+	set("arena.4096.dirty_decay_ms", (size_t)-1);
+	before = free_halves();
 	purge();
-	ATF_CHECK_MSG(rss_mib() < before - (long)(TOTAL >> 20) * 4 / 10,
-	    "%ld MiB, %ld before", rss_mib(), before);
-	for (i = 1; i < nitems(page); i += 2)
-		ATF_REQUIRE_EQ(4096, all_bytes(page[i], 4096, 1));
+	check_halves(before);
+}
+
+ATF_TC(slabs_decay);
+ATF_TC_HEAD(slabs_decay, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Free pages between others go as time "
+	    "goes by, when nothing else is left that is to go");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(slabs_decay, tc)
+{
+	long before;
+	int i;
+
+	before = free_halves();
+	/* What is dirty beside them has gone long before they have. */
+	set("arena.4096.dirty_decay_ms", 20);
+	free(malloc(hide(100000)));
+	for (i = 0; i < 20000 && rss_mib() >= before - (long)(TOTAL >> 20) *
+	    4 / 10; i++) {
+		usleep(1000);
+		free(malloc(hide(100)));
+	}
+	check_halves(before);
 }
 
 ATF_TC(silence);
@@ -171,6 +219,32 @@ ATF_TC_BODY(asleep, tc)
 	    limit);
 	__atomic_store_n(&stop, 2, __ATOMIC_RELEASE);
 	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+}
+
+ATF_TC(kept);
+ATF_TC_HEAD(kept, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A background thread gives back all "
+	    "that is around what a thread that says nothing has cached");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(kept, tc)
+{
+	bool on = true;
+	long limit;
+	int i;
+
+	allocate(TOTAL, 128, MIB(1));
+	limit = rss_mib() - (long)(TOTAL >> 20) + KEPT;
+	set("arena.4096.dirty_decay_ms", 500);
+	ATF_REQUIRE_EQ(0, mallctl("background_thread", NULL, NULL, &on,
+	    sizeof(on)));
+	free_all();
+	for (i = 0; i < 50 && rss_mib() > limit; i++)
+		sleep(1);
+	ATF_CHECK_MSG(rss_mib() <= limit, "%ld MiB, not %ld", rss_mib(),
+	    limit);
 }
 
 static long
@@ -257,7 +331,9 @@ ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, pages_of_slabs);
+	ATF_TP_ADD_TC(tp, slabs_decay);
 	ATF_TP_ADD_TC(tp, silence);
+	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, asleep);
 	ATF_TP_ADD_TC(tp, arenas);
 
