@@ -4,44 +4,12 @@
  * Limits, and memory that hooks gave.
  */
 
-#include <errno.h>
-
 #include "counting_test_subr.h"
+#include "memlimit_test_subr.h"
 
-#define	MIB(n)		((size_t)(n) << 20)
-#define	SLACK		MIB(1)
-#define	SIZE		((size_t)700000)
+#define	SIZE	((size_t)700000)
 
 const char *malloc_conf = "narenas:2";
-
-/* Blocks until there are no more, all of them written to. */
-static size_t
-fill(unsigned char **p, size_t max)
-{
-	size_t n;
-
-	for (n = 0; n < max; n++) {
-		errno = 0;
-		if ((p[n] = malloc(SIZE)) == NULL)
-			break;
-		memset(p[n], (int)n, SIZE);
-		ATF_REQUIRE(get("limit.held") <= get("limit.hard") + SLACK);
-	}
-	ATF_REQUIRE_MSG(n < max, "no end");
-	ATF_CHECK_EQ(ENOMEM, errno);
-	return (n);
-}
-
-static void
-drop(unsigned char **p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		ATF_CHECK_EQ(SIZE, all_bytes(p[i], SIZE, (unsigned char)i));
-		free(p[i]);
-	}
-}
 
 ATF_TC(hooked);
 ATF_TC_HEAD(hooked, tc)
@@ -65,7 +33,7 @@ ATF_TC_BODY(hooked, tc)
 		purge();
 		set("limit.hard", get("limit.held") + room);
 		bind_to(ind);
-		n = fill(p, nitems(p));
+		n = fill(p, nitems(p), SIZE);
 		ATF_CHECK(n * SIZE >= room / 8 * 7);
 		/* Hooks were not asked for more than is of use. */
 		ATF_CHECK_MSG(counting.bytes <= 2 * room, "%zu",
@@ -74,11 +42,11 @@ ATF_TC_BODY(hooked, tc)
 		bind_to(0);
 		ATF_CHECK(malloc(hide(MIB(8))) == NULL);
 		bind_to(ind);
-		drop(p, n);
+		drop(p, n, SIZE);
 		/* What may hold anything has all of its memory. */
-		m = fill(p, nitems(p));
+		m = fill(p, nitems(p), SIZE);
 		ATF_CHECK_MSG(m + 2 >= (i < 2 ? n : n / 2), "%zu %zu", m, n);
-		drop(p, m);
+		drop(p, m, SIZE);
 		bind_to(0);
 		q = malloc(hide(MIB(24)));
 		ATF_CHECK(q != NULL || i == 2);
@@ -110,11 +78,12 @@ ATF_TC_BODY(others, tc)
 			ATF_REQUIRE((p[n] = malloc(SIZE)) != NULL);
 			memset(p[n], (int)n, SIZE);
 		}
-		drop(p, n);
+		drop(p, n, SIZE);
 		(void)bind_to(old);
 		ATF_CHECK(figure(ind, "pdirty") >= 4 * SIZE / PAGE);
 		if (i == 0) {
-			ATF_CHECK(fill(p, nitems(p)) * SIZE > room - MIB(2));
+			n = fill(p, nitems(p), SIZE);
+			ATF_CHECK(n * SIZE > room - MIB(2));
 			ATF_CHECK_EQ(0, figure(ind, "pdirty"));
 		} else {
 			set("limit.soft", get("limit.held"));

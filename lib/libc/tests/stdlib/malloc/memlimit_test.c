@@ -5,15 +5,10 @@
  * memory.
  */
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "mallctl_test_subr.h"
-
-#define	MIB(n)		((size_t)(n) << 20)
-/* What the records for a mebibyte, and those that count late, may add. */
-#define	SLACK		MIB(1)
+#include "memlimit_test_subr.h"
 
 const char *malloc_conf = "oom_report:true";
 
@@ -23,40 +18,6 @@ quiet(void *arg, const char *s)
 
 	(void)arg;
 	(void)s;
-}
-
-/* Blocks of a size until there are no more, all of them written to. */
-static size_t
-fill(unsigned char **p, size_t max, size_t size)
-{
-	size_t n;
-
-	for (n = 0; n < max; n++) {
-		errno = 0;
-		p[n] = malloc(size);
-		if (p[n] == NULL)
-			break;
-		memset(p[n], (int)n, size);
-		/* In the limit at all times. */
-		if (n % 64 == 0 || size > 10000)
-			ATF_REQUIRE_MSG(get("limit.held") <=
-			    get("limit.hard") + SLACK, "%zu of %zu held",
-			    get("limit.held"), get("limit.hard"));
-	}
-	ATF_REQUIRE_MSG(n < max, "no end");
-	ATF_CHECK_EQ(ENOMEM, errno);
-	return (n);
-}
-
-static void
-drop(unsigned char **p, size_t n, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		ATF_REQUIRE_EQ(size, all_bytes(p[i], size, (unsigned char)i));
-		free(p[i]);
-	}
 }
 
 ATF_TC(hard);
