@@ -9,21 +9,11 @@
 #endif
 
 #include "dsm_bits.h"
-#include "dsm_region.h"
 #include "unit_test_subr.h"
 
 static struct fake	fake;
 static struct pool	pool;
 static struct regions	regions;
-
-/* A run that is out. */
-struct run {
-	struct region	*r;
-	char		*p;
-	size_t		 size;
-	uint16_t	 page;
-	bool		 zeroed;
-};
 
 static void
 setup(void)
@@ -37,18 +27,7 @@ static bool
 take(struct run *run, size_t size)
 {
 
-	run->size = size;
-	run->p = region_alloc(&regions, size, &run->r, &run->page,
-	    &run->zeroed);
-	return (run->p != NULL);
-}
-
-static void
-give(struct run *run)
-{
-
-	region_free(run->r, run->page, run->size, 1);
-	run->p = NULL;
+	return (run_take(&regions, run, size));
 }
 
 /* One pass. */
@@ -195,15 +174,15 @@ ATF_TC_BODY(runs, tc)
 		ATF_CHECK_EQ(b.p + 2 * os_page, c.p);
 		ATF_CHECK_EQ(7, regions.used);
 		ATF_CHECK_EQ(7, regions.fresh);
-		give(&b);
+		run_give(&b);
 		ATF_CHECK_EQ(2, regions.dirty);
 		ATF_REQUIRE(take(&b, os_page));
 		ATF_CHECK_EQ(a.p + os_page, b.p);
 		ATF_CHECK(!b.zeroed);
 		ATF_CHECK_EQ(7, regions.fresh);
-		give(&b);
-		give(&c);
-		give(&a);
+		run_give(&b);
+		run_give(&c);
+		run_give(&a);
 		ATF_CHECK_EQ(4, regions.dirty);
 		ATF_CHECK(all_valid());
 		/* The four are one again. */
@@ -211,7 +190,7 @@ ATF_TC_BODY(runs, tc)
 		ATF_CHECK_EQ(d.p - 4 * os_page, a.p);
 		ATF_CHECK_EQ(0, regions.dirty);
 		/* Partly fresh is not zeroed. */
-		give(&d);
+		run_give(&d);
 		ATF_REQUIRE(take(&d, 5 * os_page));
 		ATF_CHECK_EQ(a.p + 4 * os_page, d.p);
 		ATF_CHECK(!d.zeroed);
@@ -240,8 +219,8 @@ ATF_TC_BODY(fits, tc)
 		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX));
 	ATF_CHECK(r[0].r == r[1].r && r[2].r == r[3].r && r[0].r != r[2].r);
 	ATF_CHECK_EQ(0, (uintptr_t)r[0].r->addr % REGION_BYTES);
-	give(&r[0]);
-	give(&r[3]);
+	run_give(&r[0]);
+	run_give(&r[3]);
 	ATF_REQUIRE(take(&a, REGION_RUN_MAX - 10 * os_page));
 	ATF_REQUIRE(take(&b, 8 * os_page));
 	/* Where ten pages are left, not where half a region is. */
@@ -269,7 +248,7 @@ ATF_TC_BODY(extend, tc)
 	half = REGION_FIRST / 2;
 	ATF_REQUIRE(take(&a, half) && take(&b, os_page));
 	ATF_CHECK(!region_extend(a.r, a.page, half, half + os_page));
-	give(&b);
+	run_give(&b);
 	ATF_CHECK(region_extend(a.r, a.page, half, half + 2 * os_page));
 	ATF_CHECK(all_valid());
 	ATF_CHECK_EQ(0, regions.dirty);
@@ -281,7 +260,7 @@ ATF_TC_BODY(extend, tc)
 	ATF_CHECK(!region_extend(a.r, a.page, REGION_FIRST,
 	    REGION_FIRST + os_page));
 	a.size = REGION_FIRST;
-	give(&a);
+	run_give(&a);
 	ATF_CHECK(all_valid());
 }
 
@@ -306,13 +285,13 @@ ATF_TC_BODY(ageing, tc)
 			ATF_REQUIRE(take(&keep, os_page));
 			memset(keep.p, 2, os_page);
 		}
-		give(&r[0]);
-		give(&r[1]);
+		run_give(&r[0]);
+		run_give(&r[1]);
 		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 		/* One becomes younger; another is dirty from now on. */
 		ATF_REQUIRE(take(&r[0], os_page));
-		give(&r[0]);
-		give(&r[2]);
+		run_give(&r[0]);
+		run_give(&r[2]);
 		ATF_CHECK_EQ(os_page, purge(REGIONS_OLD, SIZE_MAX));
 		ATF_CHECK_EQ(1, r[0].page + 1);
 		ATF_CHECK_EQ(2, regions.dirty);
@@ -346,7 +325,7 @@ scatter(struct run *r)
 	for (i = 0; i < NRUNS; i++)
 		ATF_REQUIRE(take(&r[i], os_page) && take(&keep, os_page));
 	for (i = 0; i < NRUNS; i++)
-		give(&r[i]);
+		run_give(&r[i]);
 }
 
 ATF_TC(everything);
@@ -422,7 +401,7 @@ ATF_TC_BODY(parts, tc)
 		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX) &&
 		    take(&rest[i], REGION_RUN_MAX));
 	for (i = 0; i < nitems(r); i++)
-		give(&r[i]);
+		run_give(&r[i]);
 	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 	regions_pass(&regions, PAGES_DIRTY);
 	bytes = 0;
@@ -438,7 +417,7 @@ ATF_TC_BODY(parts, tc)
 	for (i = 0; i < nitems(r); i++)
 		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX));
 	for (i = 0; i < nitems(r); i++)
-		give(&r[i]);
+		run_give(&r[i]);
 	none.until = os_time_ns();
 	regions_pass(&regions, PAGES_DIRTY);
 	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ANY, REGIONS_PASS,
@@ -471,7 +450,7 @@ ATF_TC_BODY(resumes, tc)
 	for (i = 0; i < nitems(r); i++)
 		ATF_REQUIRE(take(&r[i], os_page) && take(&keep, os_page));
 	for (i = 0; i < nitems(r); i++)
-		give(&r[i]);
+		run_give(&r[i]);
 	ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
 	regions_pass(&regions, PAGES_DIRTY);
 	/* The hook that is called first takes all the time there is. */
@@ -530,7 +509,7 @@ ATF_TC_BODY(empty, tc)
 		ATF_REQUIRE(take(&r[i], REGION_RUN_MAX));
 	ATF_CHECK_EQ(7 * REGION_RUN_MAX, regions.pages * os_page);
 	for (i = 0; i < nitems(r); i++) {
-		give(&r[i]);
+		run_give(&r[i]);
 		ATF_CHECK(all_valid());
 	}
 	ATF_CHECK_EQ(1, regions.nempty);
@@ -563,7 +542,7 @@ ATF_TC_BODY(no_memory, tc)
 	(void)exhaust_base(BASE_REGION, sizeof(struct region));
 	ATF_CHECK(!take(&b, os_page));
 	ATF_CHECK_EQ(fake.mapped, regions.pages * os_page + pool.clean);
-	give(&a);
+	run_give(&a);
 	ATF_CHECK(take(&b, os_page));
 	memory_again();
 	ATF_CHECK(take(&a, REGION_RUN_MAX));
@@ -591,7 +570,7 @@ ATF_TC_BODY(random, tc)
 		if (b[i].p != NULL) {
 			last = b[i].p + b[i].size - os_page;
 			ATF_REQUIRE(b[i].p[0] == (char)i && *last == (char)i);
-			give(&b[i]);
+			run_give(&b[i]);
 		} else {
 			ATF_REQUIRE(take(&b[i], ((seed >> 23 & 31) + 1) *
 			    os_page));

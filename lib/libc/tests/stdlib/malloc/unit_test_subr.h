@@ -17,6 +17,7 @@
 #include "dsm_hooks.h"
 #include "dsm_init.h"
 #include "dsm_os.h"
+#include "dsm_region.h"
 #include "dsm_slab.h"
 #include "malloc_test_subr.h"
 
@@ -185,6 +186,32 @@ fresh_regions(struct regions *r, struct pool *p, struct hooks *h,
 	fresh_pool(p, h, ind);
 	memset(r, 0, sizeof(*r));
 	regions_init(r, p);
+}
+
+/* A run that is out. */
+struct run {
+	struct region	*r;
+	char		*p;
+	size_t		 size;
+	uint16_t	 page;
+	bool		 zeroed;
+};
+
+static inline bool
+run_take(struct regions *rs, struct run *run, size_t size)
+{
+
+	run->size = size;
+	run->p = region_alloc(rs, size, &run->r, &run->page, &run->zeroed);
+	return (run->p != NULL);
+}
+
+static inline void
+run_give(struct run *run)
+{
+
+	region_free(run->r, run->page, run->size, 1);
+	run->p = NULL;
 }
 
 /* From here on the system maps nothing more. */
