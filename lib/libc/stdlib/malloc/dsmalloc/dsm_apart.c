@@ -52,9 +52,21 @@ apart_settle(struct arena *a)
 	arena_purge_slabs(a, &b, now);
 }
 
+/* Drop the lock; no arena has to settle that is still where it was before. */
+static void
+apart_end(struct arena *a, const struct set *before)
+{
+	bool left = a->set != before;
+
+	lock_drop(&set_lock);
+	if (left)
+		apart_settle(a);
+}
+
 int
 apart_own(unsigned index)
 {
+	const struct set *before;
 	struct arena *a;
 	int error = 0;
 
@@ -64,12 +76,12 @@ apart_own(unsigned index)
 		return (0);
 	lock_take(&set_lock);
 	a = arena_get(index);
+	before = a->set;
 	if (apart_is_alone(a))
-		set_unshare(a->set);
+		set_unshare(before);
 	else
 		error = apart_leave(a, NULL);
-	lock_drop(&set_lock);
-	apart_settle(a);
+	apart_end(a, before);
 	return (error);
 }
 
@@ -105,8 +117,9 @@ apart_lend(struct arena *a, struct hooks *h)
 int
 apart_hooks_set(unsigned index, struct hooks *h)
 {
+	const struct set *before;
 	struct arena *a;
-	int error = EAGAIN;
+	int error;
 
 	if (h == NULL || h->alloc == NULL)
 		return (EFAULT);
@@ -117,10 +130,12 @@ apart_hooks_set(unsigned index, struct hooks *h)
 	lock_take(&set_lock);
 	if ((a = arena_get(index)) == NULL)
 		a = set_add_auto(index);
-	if (a != NULL)
-		error = apart_lend(a, h);
-	lock_drop(&set_lock);
-	if (a != NULL)
-		apart_settle(a);
+	if (a == NULL) {
+		lock_drop(&set_lock);
+		return (EAGAIN);
+	}
+	before = a->set;
+	error = apart_lend(a, h);
+	apart_end(a, before);
 	return (error);
 }

@@ -252,6 +252,54 @@ ATF_TC_BODY(stocked, tc)
 	add_up();
 }
 
+/* Every call of them. */
+static unsigned int
+calls(const struct counting *c)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NHOOKS; i++)
+		n += c->n[i];
+	return (n);
+}
+
+ATF_TC(unmoved);
+ATF_TC_HEAD(unmoved, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Hooks that are written again, or "
+	    "replaced by others, have nothing to do for that");
+}
+ATF_TC_BODY(unmoved, tc)
+{
+	static struct counting two;
+	static struct sparse s;
+	unsigned int n;
+
+	make_all();
+	memcpy(&two, &counting, sizeof(two));
+	counting.ind = two.ind = 1;
+	ATF_REQUIRE_EQ(0, give_hooks(1, &counting));
+	two.base = counting.base;
+	bind_to(1);
+	take_sparse(&s);
+	n = calls(&counting);
+	ATF_REQUIRE(n != 0);
+	ATF_REQUIRE_EQ(0, give_hooks(1, &counting));
+	ATF_CHECK_EQ(n, calls(&counting));
+	/* Nor for its time, that being its own already. */
+	decay_ms(1, 20000);
+	ATF_CHECK_EQ(n, calls(&counting));
+	ATF_REQUIRE_EQ(0, give_hooks(1, &two));
+	ATF_CHECK_EQ(n, calls(&counting));
+	ATF_CHECK_EQ(0, calls(&two));
+	/* The pages could have gone. */
+	ATF_REQUIRE_EQ(0, give_hooks(1, &counting));
+	ATF_REQUIRE_EQ(0, arena_act(1, "purge"));
+	ATF_CHECK(counting.n[FORCED] != 0);
+	give_sparse(&s);
+}
+
 #define	NTHREADS 6
 #define	NSLOTS	512
 
@@ -347,6 +395,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, unmade);
 	ATF_TP_ADD_TC(tp, twice);
 	ATF_TP_ADD_TC(tp, stocked);
+	ATF_TP_ADD_TC(tp, unmoved);
 	ATF_TP_ADD_TC(tp, threads);
 
 	return (atf_no_error());

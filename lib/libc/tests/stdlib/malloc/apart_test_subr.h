@@ -115,4 +115,48 @@ give(struct blocks *b)
 	}
 }
 
+/* Slabs of the calling thread's arena, with one object in every fourth page. */
+struct sparse {
+	char	*p[1 << 16];
+};
+
+static inline void
+take_sparse(struct sparse *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < nitems(s->p); i++) {
+		ATF_REQUIRE((s->p[i] = malloc(hide(64))) != NULL);
+		memset(s->p[i], 1, 64);
+	}
+	for (i = 0; i < nitems(s->p); i++)
+		if (i % 256 != 0)
+			free(s->p[i]);
+	flush();
+}
+
+/* How many pages of theirs have memory. */
+static inline unsigned int
+sparse_pages(const struct sparse *s)
+{
+	unsigned int i, n = 0;
+	unsigned char in;
+
+	for (i = 0; i < nitems(s->p); i += PAGE / 64) {
+		ATF_REQUIRE_EQ(0, mincore((void *)((uintptr_t)s->p[i] &
+		    ~(PAGE - 1)), PAGE, &in));
+		n += in & 1;
+	}
+	return (n);
+}
+
+static inline void
+give_sparse(struct sparse *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < nitems(s->p); i += 256)
+		free(s->p[i]);
+}
+
 #endif /* !_APART_TEST_SUBR_H_ */
