@@ -269,6 +269,42 @@ ATF_TC_BODY(capped, tc)
 	add_up();
 }
 
+ATF_TC(sparse);
+ATF_TC_HEAD(sparse, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Free pages of slabs that an arena had "
+	    "before it got a time or hooks go, though nothing else does");
+}
+ATF_TC_BODY(sparse, tc)
+{
+	static struct sparse s[2];
+	unsigned int before, i, n;
+
+	decay_ms(MALLCTL_ARENAS_ALL, 200);
+	make_all();
+	for (i = 0; i < nitems(s); i++) {
+		bind_to(i + 1);
+		take_sparse(&s[i]);
+		before = sparse_pages(&s[i]);
+		ATF_REQUIRE_MSG(before > 900, "%u pages", before);
+		if (i == 0)
+			decay_ms(1, 300);
+		else {
+			counting.ind = 2;
+			ATF_REQUIRE_EQ(0, give_hooks(2, &counting));
+		}
+		/* It has nothing of its new set, and uses nothing. */
+		for (n = 0; n < 10 && sparse_pages(&s[i]) > before / 2; n++)
+			idle();
+		ATF_CHECK_MSG(n < 10, "%u pages of %u", sparse_pages(&s[i]),
+		    before);
+	}
+	for (i = 0; i < nitems(s); i++)
+		give_sparse(&s[i]);
+	add_up();
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -277,6 +313,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, alone);
 	ATF_TP_ADD_TC(tp, quiet);
 	ATF_TP_ADD_TC(tp, capped);
+	ATF_TP_ADD_TC(tp, sparse);
 
 	return (atf_no_error());
 }
