@@ -7,18 +7,12 @@
 
 #define	_GNU_SOURCE
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-
-#include "keeper_test_subr.h"
-#include "mallctl_test_subr.h"
+#include "keeper_work_test_subr.h"
 
 #define	BURST	((size_t)256 << 20)
 #define	NBLOCKS	((size_t)1 << 16)
-/* Resident beyond what there was: what counts as nothing, and what dirty_max
- * may leave, which is looked at in steps of an eighth. */
-#define	NOTHING	12
+/* Resident beyond what there was: what dirty_max may leave, which is looked at
+ * in steps of an eighth. */
 #define	CAPPED	(64 + 64 / 8)
 
 static char	*blocks[NBLOCKS];
@@ -57,43 +51,6 @@ burst(void)
 {
 
 	(void)give((void *)(uintptr_t)take());
-}
-
-static int
-turn(bool on)
-{
-
-	return (mallctl("background_thread", NULL, NULL, &on, sizeof(on)));
-}
-
-static bool
-is_on(const char *key)
-{
-	bool on;
-	size_t len = sizeof(on);
-
-	ATF_REQUIRE_EQ(0, mallctl(key, &on, &len, NULL, 0));
-	return (on);
-}
-
-/* From nothing, so that times count from what is freed next. */
-static void
-decay(ssize_t ms)
-{
-
-	purge();
-	set("arena.4096.dirty_decay_ms", (size_t)ms);
-}
-
-/* So many bytes, used and freed. */
-static void
-dirty(size_t size)
-{
-	char *p = malloc(size);
-
-	ATF_REQUIRE(p != NULL);
-	memset(p, 1, size);
-	free(p);
 }
 
 ATF_TC(off);
@@ -179,20 +136,6 @@ ATF_TC_HEAD(switched, tc)
 
 	atf_tc_set_md_var(tc, "descr", "Switched on and off all the time, by "
 	    "two threads, while there is work");
-}
-
-static atomic_bool	stop;
-
-static void *
-switcher(void *arg)
-{
-	uintptr_t bad = 0;
-	unsigned int i;
-
-	(void)arg;
-	for (i = 0; !atomic_load(&stop); i++)
-		bad += turn(i % 2 == 0) != 0;
-	return ((void *)bad);
 }
 
 ATF_TC_BODY(switched, tc)
@@ -314,95 +257,6 @@ ATF_TC_BODY(others, tc)
 	ATF_CHECK_MSG(now_ms() - start <= 12000, "%u MiB after %ju ms",
 	    rss_mib() - base, (uintmax_t)(now_ms() - start));
 	ATF_CHECK_EQ(0, count_keepers(NULL));
-	atomic_store(&stop, true);
-	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
-}
-
-/* In a child: no thread before there is something to keep. */
-static void
-child(bool on)
-{
-	unsigned int base, ms;
-
-	if (count_keepers(NULL) != 0)
-		_exit(10);
-	if (is_on("background_thread") != on)
-		_exit(11);
-	if (get("stats.background_thread.num_threads") != 0)
-		_exit(12);
-	base = rss_mib();
-	dirty((size_t)64 << 20);
-	if (await_keepers(on) != on)
-		_exit(13);
-	ms = await_rss(base + NOTHING, 1500);
-	if (on != (ms < 1500))
-		_exit(14);
-	if (turn(!on) != 0 || await_keepers(!on) != !on)
-		_exit(15);
-	_exit(0);
-}
-
-ATF_TC(forked);
-ATF_TC_HEAD(forked, tc)
-{
-
-	atf_tc_set_md_var(tc, "descr", "A child has its own, when it needs it, "
-	    "and the parent keeps its");
-}
-ATF_TC_BODY(forked, tc)
-{
-	unsigned int base, ms;
-	int i, status;
-	pid_t pid;
-
-	decay(1000);
-	for (i = 0; i < 2; i++) {
-		ATF_REQUIRE_EQ(0, turn(i == 1));
-		ATF_REQUIRE_EQ((unsigned int)i, await_keepers(i == 1));
-		pid = fork_child(30);
-		if (pid == 0)
-			child(i == 1);
-		status = wait_for(pid, 30);
-		ATF_CHECK_MSG(status == 0, "%d: status %#x", i, status);
-		ATF_CHECK_EQ((unsigned int)i, count_keepers(NULL));
-	}
-	base = rss_mib();
-	dirty((size_t)64 << 20);
-	ms = await_rss(base + NOTHING, 2500);
-	ATF_CHECK_MSG(ms <= 1200, "%u ms", ms);
-}
-
-ATF_TC(storm);
-ATF_TC_HEAD(storm, tc)
-{
-
-	atf_tc_set_md_var(tc, "descr", "fork while it is switched on and off, "
-	    "and has work; children use it too");
-	atf_tc_set_md_var(tc, "timeout", "120");
-}
-ATF_TC_BODY(storm, tc)
-{
-	unsigned int i;
-	pthread_t t;
-	int status;
-	pid_t pid;
-
-	decay(2);
-	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, switcher, NULL));
-	for (i = 0; i < 300; i++) {
-		dirty((size_t)1 << 20);
-		pid = fork_child(20);
-		if (pid == 0) {
-			dirty((size_t)1 << 20);
-			if (i % 4 == 0)
-				usleep(3000);
-			_exit(turn(i % 2 == 0) == 0 &&
-			    turn(false) == 0 &&
-			    count_keepers(NULL) == 0 ? 0 : 1);
-		}
-		status = wait_for(pid, 20);
-		ATF_REQUIRE_MSG(status == 0, "fork %u: status %#x", i, status);
-	}
 	atomic_store(&stop, true);
 	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
 }
@@ -689,8 +543,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, switched);
 	ATF_TP_ADD_TC(tp, woken);
 	ATF_TP_ADD_TC(tp, others);
-	ATF_TP_ADD_TC(tp, forked);
-	ATF_TP_ADD_TC(tp, storm);
 	ATF_TP_ADD_TC(tp, hooked);
 	ATF_TP_ADD_TC(tp, most);
 	ATF_TP_ADD_TC(tp, ends);
