@@ -64,11 +64,11 @@ ATF_TC_BODY(off, tc)
 {
 	unsigned int base, rss;
 
-	decay(300);
+	decay(1000);
 	base = rss_mib();
 	burst();
 	ATF_CHECK(rss_mib() < base + CAPPED + NOTHING);
-	usleep(900000);
+	usleep(1500000);
 	rss = rss_mib();
 	ATF_CHECK_MSG(rss < base + CAPPED + NOTHING, "%u MiB", rss - base);
 	/* Else the other cases show nothing. */
@@ -92,8 +92,9 @@ ATF_TC_HEAD(on, tc)
 }
 ATF_TC_BODY(on, tc)
 {
-	unsigned int base, ms;
+	unsigned int base, i, ms;
 	size_t runs, slept;
+	uint64_t first, start;
 	int tid = 0;
 
 	decay(2000);
@@ -106,24 +107,31 @@ ATF_TC_BODY(on, tc)
 	/* Not SIGKILL, SIGSTOP, nor the two that are glibc's. */
 	ATF_CHECK_EQ(~UINT64_C(0x180040100), status_of(tid, "SigBlk:", 16));
 	/* A round is on when the rest comes. */
+	first = now_ms();
 	dirty((size_t)1 << 20);
 	usleep(100000);
 	base = rss_mib();
 	burst();
+	start = now_ms();
 	ms = await_rss(base + NOTHING, 5000);
-	ATF_CHECK_MSG(ms <= 2400, "%u ms", ms);
+	/* What is freed after that round may wait for half the time more. */
+	ATF_CHECK_MSG(ms <= (start - first < 900 ? 2400 : 3400), "%u ms", ms);
 	/* Not all at once. */
-	ATF_CHECK_MSG(ms >= 1000, "%u ms", ms);
+	ATF_CHECK_MSG(now_ms() - start >= 900, "%u ms", ms);
 	runs = get("stats.background_thread.num_runs");
 	ATF_CHECK_MSG(runs >= 10, "%zu runs", runs);
 	ATF_CHECK(get("stats.background_thread.run_interval") >= 1000000);
 	/* What is owed in the end is owed for one more round. */
-	usleep(2500000);
-	runs = get("stats.background_thread.num_runs");
-	slept = status_of(tid, SLEEPS, 10);
-	usleep(500000);
-	ATF_CHECK_EQ(runs, get("stats.background_thread.num_runs"));
-	ATF_CHECK_EQ(slept, status_of(tid, SLEEPS, 10));
+	for (i = 0; i < 10; i++) {
+		usleep(1000000);
+		runs = get("stats.background_thread.num_runs");
+		slept = status_of(tid, SLEEPS, 10);
+		usleep(1000000);
+		if (runs == get("stats.background_thread.num_runs") &&
+		    slept == status_of(tid, SLEEPS, 10))
+			break;
+	}
+	ATF_CHECK_MSG(i < 10, "it goes on");
 	ATF_CHECK_EQ(0, turn(false));
 	ATF_CHECK_EQ(0, count_keepers(NULL));
 	ATF_CHECK_EQ(0, get("stats.background_thread.num_threads"));
@@ -163,7 +171,7 @@ ATF_TC_BODY(switched, tc)
 	ATF_CHECK_EQ(1, await_keepers(1));
 }
 
-/* Create an arena and have this thread allocate from it; the key of its time. */
+/* Create an arena for what this thread allocates; the key of its time. */
 static unsigned int
 enter_arena(extent_hooks_t *h, char key[64])
 {
@@ -184,6 +192,7 @@ ATF_TC_HEAD(woken, tc)
 ATF_TC_BODY(woken, tc)
 {
 	unsigned int base, ms;
+	uint64_t start;
 	char key[64];
 
 	ATF_REQUIRE_EQ(0, turn(true));
@@ -201,8 +210,9 @@ ATF_TC_BODY(woken, tc)
 	usleep(100000);
 	(void)enter_arena(NULL, key);
 	set(key, 500);
+	start = now_ms();
 	dirty((size_t)32 << 20);
-	ATF_CHECK(rss_mib() >= base + 60);
+	ATF_CHECK(rss_mib() >= base + 60 || now_ms() - start > 200);
 	ms = await_rss(base + 32 + NOTHING, 2000);
 	ATF_CHECK_MSG(ms <= 750, "%u ms", ms);
 	usleep(100000);
@@ -226,6 +236,17 @@ sleeper(void *arg)
 	return (NULL);
 }
 
+/* Visits of this thread, one a second, that may have come to nothing since
+ * another process took their time; in ms. */
+static uint64_t
+put_off(void)
+{
+	struct rusage ru;
+
+	ATF_REQUIRE_EQ(0, getrusage(RUSAGE_THREAD, &ru));
+	return ((uint64_t)ru.ru_nivcsw * 1000);
+}
+
 ATF_TC(others);
 ATF_TC_HEAD(others, tc)
 {
@@ -236,7 +257,7 @@ ATF_TC_HEAD(others, tc)
 ATF_TC_BODY(others, tc)
 {
 	unsigned int base;
-	uint64_t start;
+	uint64_t limit, start;
 	pthread_t t;
 	size_t n;
 
@@ -250,11 +271,13 @@ ATF_TC_BODY(others, tc)
 	free(hidep(malloc(hide(100))));
 	(void)give((void *)(uintptr_t)n);
 	start = now_ms();
-	while (rss_mib() >= base + 32 && now_ms() - start < 15000) {
+	limit = 12000 - put_off();
+	while (rss_mib() >= base + 32 && now_ms() - start < 60000) {
 		usleep(950000);
 		free(hidep(malloc(hide(100))));
 	}
-	ATF_CHECK_MSG(now_ms() - start <= 12000, "%u MiB after %ju ms",
+	limit += put_off();
+	ATF_CHECK_MSG(now_ms() - start <= limit, "%u MiB after %ju ms",
 	    rss_mib() - base, (uintmax_t)(now_ms() - start));
 	ATF_CHECK_EQ(0, count_keepers(NULL));
 	atomic_store(&stop, true);
@@ -313,7 +336,7 @@ await_dalloc(void)
 {
 	unsigned int i, n = atomic_load(&ndalloc);
 
-	for (i = 0; i < 300 && atomic_load(&ndalloc) == n; i++)
+	for (i = 0; i < 3000 && atomic_load(&ndalloc) == n; i++)
 		usleep(10000);
 	ATF_REQUIRE_MSG(atomic_load(&ndalloc) != n, "dalloc is not called");
 }
@@ -393,14 +416,15 @@ ATF_TC_BODY(hooked, tc)
 	ATF_CHECK_EQ(0, atomic_load(&error));
 }
 
-/* Work for every arena, twice. */
+/* Work for every arena, twice, and until so many were at it at once. */
 static void
-keep_all(const unsigned int *ind, unsigned int n)
+keep_all(const unsigned int *ind, unsigned int n, unsigned int want)
 {
 	unsigned int i, round;
 
 	atomic_store(&most_at_once, 0);
-	for (round = 0; round < 2; round++) {
+	for (round = 0; round < 2 || (round < 20 &&
+	    atomic_load(&most_at_once) < want); round++) {
 		for (i = 0; i < n; i++) {
 			(void)bind_to(ind[i]);
 			dirty((size_t)16 << 20);
@@ -437,7 +461,7 @@ ATF_TC_BODY(most, tc)
 		want = good[i];
 		set("max_background_threads", want);
 		ATF_CHECK_EQ(want, get("max_background_threads"));
-		keep_all(ind, nitems(ind));
+		keep_all(ind, nitems(ind), (unsigned int)want);
 		ATF_CHECK_EQ(want,
 		    get("stats.background_thread.num_threads"));
 		ATF_CHECK_EQ(want, count_keepers(NULL));
@@ -485,7 +509,7 @@ ATF_TC_BODY(ends, tc)
 				_exit(2);
 			pthread_exit(NULL);
 		}
-		status = wait_for(pid, 10);
+		status = wait_for(pid, 20);
 		ATF_CHECK_MSG(status == 0, "%d: status %#x", i, status);
 	}
 }
