@@ -60,12 +60,13 @@ oom_process(void)
 	    oom_limit(load_rlx(&limit_soft), 0, a),
 	    oom_limit(load_rlx(&limit_hard), 0, b),
 	    oom_limit(os_address_limit(), UINT64_MAX, c));
-	print_warn("  held: %s; active %s, dirty %s, records %s",
+	print_warn("  held: %s; active %s, dirty %s, muzzy %s, records %s",
 	    print_size(set_held(), a), print_size(t.active, b),
-	    print_size(t.dirty, c), print_size(base_bytes() + map_bytes(), d));
+	    print_size(t.dirty, c), print_size(t.muzzy, d),
+	    print_size(base_bytes() + map_bytes(), e));
 	print_warn("  mapped: %s; retained %s, largest free run %s or more",
 	    print_size(t.mapped, a), print_size(t.mapped -
-	    DSM_MIN(t.active + t.dirty, t.mapped), b),
+	    DSM_MIN(t.active + t.dirty + t.muzzy, t.mapped), b),
 	    print_size(t.run, e));
 }
 

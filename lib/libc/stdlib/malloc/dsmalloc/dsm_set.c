@@ -377,7 +377,8 @@ set_totals(struct set_totals *t)
 	memset(t, 0, sizeof(*t));
 	SETS(s) {
 		t->mapped += load_rlx(&s->pool.mapped);
-		t->dirty += set_pages(s, &active) + set_muzzy(s);
+		t->dirty += set_pages(s, &active);
+		t->muzzy += set_muzzy(s);
 		t->active += active;
 		run = set_run(s);
 		t->run = DSM_MAX(t->run, run);

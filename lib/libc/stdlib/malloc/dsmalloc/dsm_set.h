@@ -115,7 +115,8 @@ struct set {
 struct set_totals {
 	size_t		 mapped;
 	size_t		 active;
-	size_t		 dirty;		/* or muzzy */
+	size_t		 dirty;
+	size_t		 muzzy;
 	size_t		 run;		/* the longest free run, at least */
 };
 

@@ -361,7 +361,7 @@ static char	said[16384];
 static volatile unsigned int lines;
 
 static void
-hear(void *arg, const char *s)
+note(void *arg, const char *s)
 {
 	size_t n;
 
@@ -369,7 +369,14 @@ hear(void *arg, const char *s)
 	n = strlen(said);
 	(void)snprintf(said + n, sizeof(said) - n, "%s", s);
 	lines++;
-	/* Whoever listens may allocate, and fail again. */
+}
+
+/* Whoever listens may allocate, and fail again. */
+static void
+hear(void *arg, const char *s)
+{
+
+	note(arg, s);
 	free(malloc(hide(MIB(100))));
 }
 
@@ -384,7 +391,7 @@ ATF_TC_BODY(report, tc)
 {
 	static const char *const words[] = {
 		"out of memory: a request of 104857600 bytes", "hard 4",
-		"held: ", "active ", "dirty ", "retained ",
+		"held: ", "active ", "dirty ", "muzzy ", "retained ",
 		"largest free run ", "arena 0: ", "class 3072: 1"
 	};
 	static void *p[4000];
@@ -417,6 +424,67 @@ ATF_TC_BODY(report, tc)
 		free(p[i]);
 }
 
+/* What an arena of these times keeps of so much, used and freed. */
+static void
+leave(ssize_t dirty_ms, ssize_t muzzy_ms, size_t size)
+{
+	unsigned int ind = create(NULL), old = bind_to(ind);
+	void *p;
+
+	ATF_REQUIRE_EQ(0, arena_set(ind, "dirty_decay_ms", &dirty_ms,
+	    sizeof(dirty_ms)));
+	ATF_REQUIRE_EQ(0, arena_set(ind, "muzzy_decay_ms", &muzzy_ms,
+	    sizeof(muzzy_ms)));
+	ATF_REQUIRE((p = malloc(hide(size))) != NULL);
+	memset(p, 1, size);
+	free(p);
+	(void)bind_to(old);
+}
+
+/* A figure in the report, in MiB. */
+static size_t
+said_mib(const char *what)
+{
+	char unit[8] = "";
+	double n = 0;
+	const char *p;
+
+	ATF_REQUIRE((p = strstr(said, what)) != NULL);
+	ATF_REQUIRE_EQ(2, sscanf(p + strlen(what), " %lf %3s", &n, unit));
+	return (strcmp(unit, "MiB") == 0 ? (size_t)n : 0);
+}
+
+ATF_TC(report_unused);
+ATF_TC_HEAD(report_unused, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "oom_report: dirty, muzzy and retained "
+	    "memory, each by itself");
+}
+ATF_TC_BODY(report_unused, tc)
+{
+	struct rlimit rl;
+	size_t n;
+
+	leave(-1, 0, MIB(16));
+	leave(0, -1, MIB(32));
+	leave(0, 0, MIB(64));
+	/* More than there is, which nothing that is free could serve. */
+	ATF_REQUIRE_EQ(0, getrlimit(RLIMIT_AS, &rl));
+	rl.rlim_cur = MIB(400);
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	malloc_message = note;
+	ATF_CHECK(malloc(hide(MIB(1000))) == NULL);
+	malloc_message = quiet;
+	printf("%s", said);
+	n = said_mib("dirty");
+	ATF_CHECK_MSG(n >= 16 && n < 18, "%zu MiB dirty", n);
+	n = said_mib("muzzy");
+	ATF_CHECK_MSG(n >= 32 && n < 34, "%zu MiB muzzy", n);
+	n = said_mib("retained");
+	ATF_CHECK_MSG(n >= 64 && n < 80, "%zu MiB retained", n);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -428,6 +496,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, keys);
 	ATF_TP_ADD_TC(tp, fork);
 	ATF_TP_ADD_TC(tp, report);
+	ATF_TP_ADD_TC(tp, report_unused);
 
 	return (atf_no_error());
 }
