@@ -117,7 +117,7 @@ ATF_TC_BODY(storm, tc)
 				usleep(3000);
 			_exit(turn(i % 2 == 0) == 0 &&
 			    turn(false) == 0 &&
-			    count_keepers(NULL) == 0 ? 0 : 1);
+			    await_keepers(0) == 0 ? 0 : 1);
 		}
 		status = wait_for(pid, 20);
 		ATF_REQUIRE_MSG(status == 0, "fork %u: status %#x", i, status);

@@ -133,7 +133,7 @@ ATF_TC_BODY(on, tc)
 	}
 	ATF_CHECK_MSG(i < 10, "it goes on");
 	ATF_CHECK_EQ(0, turn(false));
-	ATF_CHECK_EQ(0, count_keepers(NULL));
+	ATF_CHECK_EQ(0, await_keepers(0));
 	ATF_CHECK_EQ(0, get("stats.background_thread.num_threads"));
 	ATF_CHECK(!is_on("background_thread"));
 }
@@ -166,7 +166,7 @@ ATF_TC_BODY(switched, tc)
 		ATF_CHECK(bad == NULL);
 	}
 	ATF_CHECK_EQ(0, turn(false));
-	ATF_CHECK_EQ(0, count_keepers(NULL));
+	ATF_CHECK_EQ(0, await_keepers(0));
 	ATF_CHECK_EQ(0, turn(true));
 	ATF_CHECK_EQ(1, await_keepers(1));
 }

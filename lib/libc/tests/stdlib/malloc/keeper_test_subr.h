@@ -85,7 +85,9 @@ count_keepers(int *tid)
 	return (k.n);
 }
 
-/* The same once there are so many and have their names, or after some time. */
+/* The same once there are so many, or after some time: a thread has its name
+ * later than pthread_create() returns, and is listed still when
+ * pthread_join() does. */
 static inline unsigned int
 await_keepers(unsigned int n)
 {
