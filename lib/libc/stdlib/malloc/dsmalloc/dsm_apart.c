@@ -30,7 +30,7 @@ apart_leave(struct arena *a, struct hooks *h)
 	struct set *s;
 
 	LOCK_ASSERT(&set_lock);
-	if ((s = set_make(a->ind)) == NULL)
+	if ((s = set_make(a->ind, a->set)) == NULL)
 		return (EAGAIN);
 	if (h != NULL)
 		pool_lend(&s->pool, h);

@@ -22,13 +22,13 @@ static struct set *set_common = &set_first;
 static int64_t	 set_ms[PAGES_KINDS];	/* of sets to be made; atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 
-void
-set_restart(struct set *s)
+static void
+set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
 {
 
-	decay_init(&s->decay, load_rlx(&set_ms[PAGES_DIRTY]));
-	s->eager = s->decay.ms == 0;
-	decay_init(&s->muzzy, load_rlx(&set_ms[PAGES_MUZZY]));
+	decay_init(&s->decay, dirty_ms);
+	s->eager = dirty_ms == 0;
+	decay_init(&s->muzzy, muzzy_ms);
 	s->look = set_dirty_least();
 	s->capping = false;
 	s->peak = s->pause = 0;
@@ -40,18 +40,32 @@ set_restart(struct set *s)
 	memset(s->regions.purged, 0, sizeof(s->regions.purged));
 	memset(s->pool.purged, 0, sizeof(s->pool.purged));
 	s->regions.nhugify = s->regions.nfail = s->regions.nbreak = 0;
+	/* What goes back at once had better not come by 2 MiB. */
+	if (dirty_ms == 0)
+		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
 }
 
-static void
-set_init(struct set *s, struct hooks *h, unsigned ind)
+void
+set_restart(struct set *s)
 {
 
-	pool_init(&s->pool, h, ind);
+	set_start(s, load_rlx(&set_ms[PAGES_DIRTY]),
+	    load_rlx(&set_ms[PAGES_MUZZY]));
+}
+
+/* With the times of another set; NULL: those of sets to be made. */
+static void
+set_init(struct set *s, unsigned ind, const struct set *like)
+{
+
+	pool_init(&s->pool, &hooks_default, ind);
 	s->pool.decay = &s->decay;
 	regions_init(&s->regions, &s->pool);
-	set_restart(s);
-	if (s->decay.ms == 0)
-		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
+	if (like != NULL)
+		set_start(s, load_rlx(&like->decay.ms),
+		    load_rlx(&like->muzzy.ms));
+	else
+		set_restart(s);
 }
 
 /* One more arena in a set, behind the others; NULL without memory. */
@@ -71,7 +85,7 @@ set_add(struct set *s, unsigned ind)
 }
 
 static struct set *
-set_alloc(unsigned ind, uint32_t shut)
+set_alloc(unsigned ind, uint32_t shut, const struct set *like)
 {
 	struct set *s;
 
@@ -79,7 +93,7 @@ set_alloc(unsigned ind, uint32_t shut)
 		return (NULL);
 	memset(s, 0, sizeof(*s));
 	s->shut = shut;
-	set_init(s, &hooks_default, ind);
+	set_init(s, ind, like);
 	return (s);
 }
 
@@ -98,7 +112,7 @@ set_new(unsigned ind)
 	struct arena *a;
 	struct set *s;
 
-	if ((s = set_alloc(ind, SET_DEAD)) == NULL)
+	if ((s = set_alloc(ind, SET_DEAD, NULL)) == NULL)
 		return (NULL);
 	if ((a = set_add(s, ind)) == NULL) {
 		base_free(BASE_SET, s, sizeof(*s));
@@ -109,11 +123,11 @@ set_new(unsigned ind)
 }
 
 struct set *
-set_make(unsigned ind)
+set_make(unsigned ind, const struct set *like)
 {
 	struct set *s;
 
-	if ((s = set_alloc(ind, SET_OPEN)) != NULL)
+	if ((s = set_alloc(ind, SET_OPEN, like)) != NULL)
 		set_publish(s);
 	return (s);
 }
@@ -122,7 +136,7 @@ struct arena *
 set_add_auto(unsigned ind)
 {
 
-	if (set_common == NULL && (set_common = set_make(ind)) == NULL)
+	if (set_common == NULL && (set_common = set_make(ind, NULL)) == NULL)
 		return (NULL);
 	return (set_add(set_common, ind));
 }
@@ -171,8 +185,6 @@ set_move(struct arena *a, struct set *s)
 	s->before = from;
 	s->narenas = 1;
 	s->eager = true;
-	s->decay.ms = load_rlx(&from->decay.ms);
-	s->muzzy.ms = load_rlx(&from->muzzy.ms);
 	store_rel(&s->arenas, a);
 	if (set_index(from) == a->ind)
 		set_move_counts(from, s);
@@ -180,8 +192,6 @@ set_move(struct arena *a, struct set *s)
 	sub_rlx(&from->narenas, 1);
 	store_rel(&a->set, s);
 	arena_move_to(a, &s->regions);
-	if (s->decay.ms == 0)
-		pool_unmark(&s->pool, POOL_MARKLESS_NOW);
 	/* The set that is left learns of what is freed there. */
 	decay_stir(&from->decay);
 }
@@ -194,7 +204,7 @@ set_boot(void)
 	arena_boot();
 	set_ms[PAGES_DIRTY] = conf.dirty_decay_ms;
 	set_ms[PAGES_MUZZY] = conf.muzzy_decay_ms;
-	set_init(&set_first, &hooks_default, 0);
+	set_init(&set_first, 0, NULL);
 	lock_take(&set_lock);
 	a = set_add_auto(0);
 	lock_drop(&set_lock);
@@ -488,6 +498,8 @@ set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 
 	if (!set_exists(index))
 		return (false);
+	/* A set that is made meanwhile has the one time or the other. */
+	lock_take(&set_lock);
 	if (index == ARENA_ALL)
 		store_rlx(&set_ms[kind], ms);
 	SETS(s) {
@@ -498,6 +510,7 @@ set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 		else
 			decay_set(&s->muzzy, ms, now);
 	}
+	lock_drop(&set_lock);
 	set_overdue(now);
 	return (true);
 }

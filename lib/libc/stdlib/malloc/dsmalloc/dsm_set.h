@@ -133,9 +133,10 @@ struct arena *set_bind_to(unsigned index);
 DSM_HIDDEN struct lock	set_lock;
 DSM_HIDDEN struct stats_arena set_gone;	/* of destroyed arenas, added up */
 struct arena *set_new(unsigned ind);
-/* The same without an arena, open, and for one that is in another set; that
- * goes over to it, but for the pages that it has. */
-struct set *set_make(unsigned ind);
+/* The same without an arena, open, with the times of a set unless it is NULL,
+ * and for an arena that is in that one; which goes over to it, but for the
+ * pages that it has. */
+struct set *set_make(unsigned ind, const struct set *like);
 void	 set_move(struct arena *, struct set *);
 /* Automatic arenas to come are not to be in this one. */
 void	 set_unshare(const struct set *);
