@@ -441,6 +441,29 @@ cache_free(struct cache *c, void *p, unsigned class)
 	*--e->sp = p;
 }
 
+void *
+cache_hide(void)
+{
+	struct cache *c = cache_self;
+
+	cache_self = CACHE_HIDDEN;
+	return (c);
+}
+
+void
+cache_show(void *c)
+{
+
+	cache_self = c;
+}
+
+bool
+cache_is_hidden(void)
+{
+
+	return (cache_self == CACHE_HIDDEN);
+}
+
 struct arena *
 cache_arena_none(void)
 {

@@ -105,29 +105,6 @@ cache_enter_stray(void)
 	gate_enter_stray(&cache_self);
 }
 
-void *
-cache_hide(void)
-{
-	struct cache *c = cache_self;
-
-	cache_self = CACHE_HIDDEN;
-	return (c);
-}
-
-void
-cache_show(void *c)
-{
-
-	cache_self = c;
-}
-
-bool
-cache_is_hidden(void)
-{
-
-	return (cache_self == CACHE_HIDDEN);
-}
-
 /*
  * This thread's first slow path: it gets a cache and is bound to an arena.
  * The gate is passed as a stray; the cache is entered before that is left.

@@ -22,36 +22,6 @@ region_yields(unsigned n, bool all)
 	    conf.hpa_purge_threshold || all));
 }
 
-/* All marks are advice for good or bad at once: what was broken up keeps the
- * one against it, all else may be huge again. */
-static void
-regions_remark(struct regions *rs)
-{
-	char *but[REGION_BROKEN_MAX / 2 + 1];
-	struct region *r;
-	unsigned i, n = 0;
-
-	LIST_FOREACH(r, &rs->broken, breaks) {
-		DSM_ASSERT(n < NITEMS(but));
-		for (i = n++; i > 0 && but[i - 1] > r->addr; i--)
-			but[i] = but[i - 1];
-		but[i] = r->addr;
-	}
-	pool_remark(rs->pool, but, n);
-}
-
-/* It goes, or is huge again, and with it a mapping or two. */
-void
-region_mended(struct region *r)
-{
-	struct regions *rs = r->set;
-
-	LOCK_ASSERT(&rs->lock);
-	LIST_REMOVE(r, breaks);
-	if (--rs->nbroken == REGION_BROKEN_MAX / 2)
-		regions_remark(rs);
-}
-
 /* Its free pages go, those too that were never touched, for they have
  * memory. */
 void
