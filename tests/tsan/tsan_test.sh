@@ -136,6 +136,9 @@ broken_body()
 	compile
 	# The collector does not release the link of a slab.
 	twin dsm_slab.c '/exchange_n(&slab_far(s)->arrived/s/ACQ_REL/ACQUIRE/'
+	# A slab is looked at when its owner may have closed it.
+	twin dsm_slab.c '/more = i < n/d
+	    s/} while (more)/} while (usleep(100), i < n \&\& slab_has(s, v[i]))/'
 	# A slab is pushed on the inbox before its link is written.
 	twin dsm_bin.c '/(&b->inbox, &head, s, true/{
 	    n

@@ -353,12 +353,15 @@ slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
     bool *push)
 {
 	uint64_t mask, word;
+	bool more;
 
 	*push = false;
-	while (i < n && slab_has(s, v[i])) {
+	do {
 		mask = slab_gather(s, v, &i, n, &word);
+		/* Once the last of these are out its owner may close it. */
+		more = i < n && slab_has(s, v[i]);
 		*push |= slab_announce(s, word, mask);
-	}
+	} while (more);
 	return (i);
 }
 

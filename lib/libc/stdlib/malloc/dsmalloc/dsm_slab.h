@@ -221,8 +221,9 @@ slab_has(const struct slab *s, const void *p)
  * first that is not. */
 unsigned slab_put(struct slab *, void *const *v, unsigned i, unsigned n);
 /*
- * The same for a slab of another arena: one atomic OR for each word that is
- * met.  *push becomes true when the slab must be put on its bin's inbox.
+ * The same for a slab of another arena, of which v[i] is: one atomic OR for
+ * each word that is met.  *push becomes true when the slab must be put on its
+ * bin's inbox.
  */
 unsigned slab_put_remote(struct slab *, void *const *v, unsigned i,
 	    unsigned n, bool *push);
