@@ -588,6 +588,67 @@ ATF_TC_BODY(random, tc)
 	ATF_CHECK(!fake.wrong);
 }
 
+/* Regions of the system's memory, until one may be huge; a run of half of it,
+ * from *page on. */
+static struct region *
+huge_region(uint16_t *page)
+{
+	struct region *r;
+	bool zeroed;
+
+	fresh_regions(&regions, &pool, &hooks_default, 0);
+	do
+		ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &r, page,
+		    &zeroed) != NULL);
+	while (!r->huge && pool.mapped < MIB(64));
+	if (!r->huge)
+		atf_tc_skip("huge pages are not for the asking");
+	return (r);
+}
+
+ATF_TC(told);
+ATF_TC_HEAD(told, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Who breaks up a huge page is told of "
+	    "it, and it stays until he is done with it");
+}
+ATF_TC_BODY(told, tc)
+{
+	struct budget b = BUDGET_ALL;
+	struct region *r, *s;
+	uint16_t first, page;
+	unsigned int n;
+	bool zeroed;
+	char *p;
+
+	r = huge_region(&first);
+	p = region_alloc(&regions, REGION_RUN_MAX, &s, &page, &zeroed);
+	ATF_REQUIRE(p != NULL && s == r);
+	memset(r->addr, 1, REGION_BYTES);
+	region_free(r, page, REGION_RUN_MAX, 0);
+	b.most = REGION_RUN_MAX;
+	b.reaps = true;
+	regions_pass(&regions, PAGES_DIRTY);
+	ATF_CHECK_EQ(REGION_RUN_MAX, regions_purge(&regions, REGIONS_ANY,
+	    REGIONS_PASS, &b));
+	if (r->huge)
+		atf_tc_skip("huge pages cannot be broken up");
+	ATF_CHECK_EQ(r, b.broken);
+	ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &s, &page,
+	    &zeroed) != NULL && s == r);
+	p = region_alloc(&regions, os_page, &s, &page, &zeroed);
+	ATF_REQUIRE(p != NULL && s != r);
+	region_free(s, page, os_page, 0);
+	n = regions.count;
+	region_free(r, first, REGION_BYTES, 0);
+	ATF_CHECK_EQ(n, regions.count);
+	ATF_CHECK_EQ(2, regions.nempty);
+	region_reaped(r, 0);
+	ATF_CHECK_EQ(n - 1, regions.count);
+	ATF_CHECK_EQ(1, regions.nempty);
+}
+
 #ifdef PR_SET_THP_DISABLE
 ATF_TC(no_huge);
 ATF_TC_HEAD(no_huge, tc)
@@ -603,13 +664,7 @@ ATF_TC_BODY(no_huge, tc)
 	size_t dirt;
 	bool zeroed;
 
-	fresh_regions(&regions, &pool, &hooks_default, 0);
-	do
-		ATF_REQUIRE(region_alloc(&regions, REGION_RUN_MAX, &r, &page,
-		    &zeroed) != NULL);
-	while (!r->huge && pool.mapped < MIB(64));
-	if (!r->huge)
-		atf_tc_skip("huge pages are not for the asking");
+	r = huge_region(&page);
 	ATF_REQUIRE(os_thp(false) == OS_THP_UNKNOWN);
 	ATF_REQUIRE(r->nused == REGION_PAGES / 2);
 	ATF_CHECK_EQ(REGION_PAGES / 2, r->ndirty);
@@ -653,6 +708,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, empty);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, random);
+	ATF_TP_ADD_TC(tp, told);
 #ifdef PR_SET_THP_DISABLE
 	ATF_TP_ADD_TC(tp, no_huge);
 #endif
