@@ -133,6 +133,9 @@ const struct conf_option conf_options[] = {
 	    "arenas that share the threads; 0 is one for each processor"),
 	OPTION_BOOL("oom_report", oom_report, false,
 	    "say where the memory is when there is no more"),
+	OPTION("oversize_threshold", oversize_threshold, SIZE, 0,
+	    INT64_C(1) << 46, 0,
+	    "bytes from which a freed block goes back at once; 0 is none"),
 	OPTION_BOOL("retain", retain, true,
 	    "keep address space whose memory has gone back"),
 	OPTION_BOOL("stats_print", stats_print, false,
@@ -160,7 +163,7 @@ static const char conf_foreign[] =
     " lg_dirty_mult lg_extent_max_active_fit lg_prof_interval"
     " lg_prof_sample lg_san_uaf_align lg_tcache_flush_large_div"
     " lg_tcache_flush_small_div lg_tcache_max lg_tcache_nslots_mul log"
-    " mutex_max_spin narenas_ratio oversize_threshold percpu_arena"
+    " mutex_max_spin narenas_ratio percpu_arena"
     " process_madvise_max_batch prof prof_accum prof_active prof_bt_max"
     " prof_final prof_gdump prof_leak prof_leak_error prof_log"
     " prof_pid_namespace prof_prefix prof_recent_alloc_max prof_stats"

@@ -54,6 +54,8 @@ struct conf {
 	unsigned	narenas;	/* automatic arenas; 0 = one per CPU */
 	int64_t		dirty_decay_ms;	/* -1 never, 0 at once */
 	int64_t		muzzy_decay_ms;
+	size_t		oversize_threshold; /* large blocks from here on are
+					   not kept unused; 0: none */
 	int64_t		dirty_max;	/* dirty bytes that may be kept at
 					   least before amount purges; below
 					   0: per cent of those in use */

@@ -277,6 +277,18 @@ CTL_HANDLER(ctl_arena_decay_set)
 	return (set_decay_ms_set(index[0], kind, v->zs) ? 0 : EFAULT);
 }
 
+CTL_HANDLER(ctl_oversize_get)
+{
+
+	return (set_oversize_get(index[0], &v->z) ? 0 : EFAULT);
+}
+
+CTL_HANDLER(ctl_oversize_set)
+{
+
+	return (set_oversize_set(index[0], v->z) ? 0 : EFAULT);
+}
+
 CTL_HANDLER(ctl_default_decay_get)
 {
 
@@ -409,6 +421,8 @@ static const struct ctl_key ctl_keys[] = {
 	    ctl_arena_decay_set, &ctl_dirty),
 	KEY("arena.<i>.muzzy_decay_ms", SSIZE, ctl_decay_get,
 	    ctl_arena_decay_set, &ctl_muzzy),
+	KEY("arena.<i>.oversize_threshold", SIZE, ctl_oversize_get,
+	    ctl_oversize_set, NULL),
 
 	KEY("arenas.narenas", UNSIGNED, ctl_narenas, NULL, NULL),
 	KEY("arenas.create", CREATE, ctl_arenas_create, NULL, NULL),

@@ -35,6 +35,7 @@ explicit_create(struct hooks *h)
 		/* Before anyone can get a block from it. */
 		size_distrust();
 		set_restart(a->set);
+		set_oversize_renew(a);
 		pool_init(&a->set->pool, &hooks_default, a->ind);
 		if (h != NULL)
 			pool_lend(&a->set->pool, h);

@@ -29,7 +29,35 @@ large_init(struct large *l, struct regions *rs)
 	l->regions = rs;
 	lock_init(&l->lock, LOCK_LARGE);
 	l->keeps = LARGE_STOCK_BYTES;
+	l->oversize = SIZE_MAX;
 	TAILQ_INIT(&l->straight);
+}
+
+/* The largest block that may be in stock. */
+static inline size_t
+large_stocks(const struct large *l)
+{
+
+	return (DSM_MIN(l->oversize, (size_t)LARGE_STOCK_BYTES));
+}
+
+/* Kept as the largest block that does not, so that none is SIZE_MAX. */
+void
+large_oversize_set(struct large *l, size_t size)
+{
+
+	lock_take(&l->lock);
+	store_rlx(&l->oversize, size - 1);
+	if (!l->moved)
+		l->keeps = large_stocks(l);
+	lock_drop(&l->lock);
+}
+
+size_t
+large_oversize(const struct large *l)
+{
+
+	return (load_rlx(&l->oversize) + 1);
 }
 
 void
@@ -38,6 +66,7 @@ large_move_to(struct large *l, struct regions *rs)
 
 	lock_take(&l->lock);
 	l->keeps = 0;
+	l->moved = true;
 	store_rel(&l->regions, rs);
 	lock_drop(&l->lock);
 }
@@ -221,17 +250,32 @@ large_zero(struct extent *e)
 	    hooks_purge(pl->hooks, &r, 1, pl->ind, &how) == 1);
 }
 
-/* The pages go back to where they came from. */
+/* The pages of a block from "off" on go back to where they came from, or first
+ * to the system. */
+static void
+large_give(const struct extent *e, size_t off, size_t size, uint64_t now)
+{
+	const struct large *l = e->span.owner;
+	bool over = unlikely(size > load_rlx(&l->oversize)) && !hooks_within();
+	unsigned page = e->span.page + (unsigned)(off >> os_page_shift);
+	char *p = e->span.addr + off;
+
+	if (e->span.region != NULL && over)
+		region_give_back(e->span.region, page, size, now);
+	else if (e->span.region != NULL)
+		region_free(e->span.region, page, size, now);
+	else if (over)
+		pool_give_back(e->home->pool, p, size, now);
+	else
+		pool_free(e->home->pool, p, size, size, now);
+}
+
 static void
 large_release(struct extent *e, uint64_t now)
 {
 
 	map_set_one(e->span.addr, NULL, 0);
-	if (e->span.region != NULL)
-		region_free(e->span.region, e->span.page, e->span.size, now);
-	else
-		pool_free(e->home->pool, e->span.addr, e->span.size,
-		    e->span.size, now);
+	large_give(e, 0, e->span.size, now);
 	e->span.kind = SPAN_NONE;
 	base_free(BASE_SPAN, e, sizeof(*e));
 }
@@ -295,8 +339,8 @@ static DSM_INLINE bool
 large_keeps(const struct large *l, const struct extent *e)
 {
 
-	return (likely(e->span.size <= l->keeps) || (unlikely(l->keeps == 0) &&
-	    e->span.size <= LARGE_STOCK_BYTES && large_home(e) == l->regions));
+	return (likely(e->span.size <= l->keeps) || (unlikely(l->moved) &&
+	    e->span.size <= large_stocks(l) && large_home(e) == l->regions));
 }
 
 void
@@ -354,12 +398,7 @@ large_shrink(struct extent *e, size_t nsize, uint64_t now)
 		return;
 	e->span.size = e->span.usable = nsize;
 	large_account(l, e, osize);
-	if (e->span.region != NULL)
-		region_free(e->span.region, e->span.page +
-		    (unsigned)(nsize >> os_page_shift), osize - nsize, now);
-	else
-		pool_free(pl, e->span.addr + nsize, osize - nsize,
-		    osize - nsize, now);
+	large_give(e, nsize, osize - nsize, now);
 }
 
 /* Grow into free pages behind the block. */

@@ -22,6 +22,12 @@
  * are others than the next block's where the arena has left a set since
  * (dsm_apart.h): such a block does not go to the stock.
  *
+ * Blocks beyond a size that the program may set, for each arena, are neither
+ * for the stock nor to lie dirty: their pages go back to the system as they are
+ * freed, and so do those by which a block shrinks, if they are so many.  What
+ * else is dirty is left alone.  Within a hook it is not done, for a hook would
+ * be called; nor in a huge page of which too little would go.
+ *
  * Locks: the arena's large lock for stock and counters; region, pool, map
  * and base are taken without it.
  */
@@ -44,13 +50,14 @@ struct large {
 	/* Under the lock. */
 	struct lock	 lock;
 	size_t		 keeps;		/* the largest block for the stock,
-					   wherever it is from; 0 once these
-					   are others than before */
+					   wherever it is from; 0 once moved */
 	struct extent	*stock[LARGE_STOCK + 1];	/* oldest first */
 	struct extent_list straight;	/* what is not in a region, stock too */
 	unsigned	 nstock;
+	bool		 moved;		/* to regions other than before */
 	size_t		 stock_bytes;
 	/* Written under the lock, read by anyone. */
+	size_t		 oversize;	/* more goes back as it is freed */
 	size_t		 bytes;		/* in blocks that are out */
 	uint64_t	 nmalloc;
 	uint64_t	 ndalloc;
@@ -59,6 +66,9 @@ struct large {
 void	 large_init(struct large *, struct regions *);
 /* Take pages from others from now on; blocks that there are stay. */
 void	 large_move_to(struct large *, struct regions *);
+/* The blocks that go back as they are freed: so large and larger; 0: none. */
+void	 large_oversize_set(struct large *, size_t);
+size_t	 large_oversize(const struct large *);
 /* size > 0; align a power of two; NULL when out of memory. */
 void	*large_alloc(struct large *, size_t size, size_t align, bool *zeroed);
 /* The same from the stock alone: NULL where that has nothing near. */

@@ -41,14 +41,6 @@ lent_delete(struct extent *e)
 	base_free(BASE_SPAN, e, sizeof(*e));
 }
 
-static void
-lent_mark(const struct extent *e, const struct extent *word, unsigned tag)
-{
-
-	map_set_one(e->span.addr, word, tag);
-	map_set_one(e->span.addr + e->span.size - MAP_GRANULE, word, tag);
-}
-
 /* Into the pool: what is not clean by age. */
 static void
 lent_link(struct pool *pl, struct extent *e)
@@ -72,7 +64,7 @@ lent_link(struct pool *pl, struct extent *e)
 		TAILQ_INSERT_HEAD(&pl->kept, e, link);
 		pl->clean += e->span.size;
 	}
-	lent_mark(e, e, MAP_TAG_FREE);
+	extent_mark(e, e, MAP_TAG_FREE);
 }
 
 /* Out of it: from here on it is the caller's alone. */
@@ -89,7 +81,7 @@ lent_unlink(struct pool *pl, struct extent *e)
 		pl->clean -= e->span.size;
 	}
 	e->span.kind = SPAN_NONE;
-	lent_mark(e, NULL, 0);
+	extent_mark(e, NULL, 0);
 }
 
 static void
@@ -304,14 +296,6 @@ lent_unpin_all(struct pool *pl)
  * Taking.
  */
 
-static char *
-lent_fit(const struct extent *e, size_t size, size_t align)
-{
-	char *p = (char *)ROUND_UP((uintptr_t)e->span.addr, align);
-
-	return (p + size <= e->span.addr + e->span.size ? p : NULL);
-}
-
 /* The smallest of a list that serves, taken out; exact: without a cut. */
 static struct extent *
 lent_take(struct pool *pl, struct extent_list *l, size_t size, size_t align,
@@ -321,7 +305,7 @@ lent_take(struct pool *pl, struct extent_list *l, size_t size, size_t align,
 
 	lock_take(&pl->lock);
 	TAILQ_FOREACH(e, l, link)
-		if (lent_fit(e, size, align) != NULL &&
+		if (extent_fit(e, size, align) != NULL &&
 		    (!exact || e->span.size == size) &&
 		    (best == NULL || e->span.size < best->span.size))
 			best = e;
@@ -356,7 +340,7 @@ lent_cut(struct pool *pl, struct extent *e, size_t head)
 static struct extent *
 lent_carve(struct pool *pl, struct extent *e, size_t size, size_t align)
 {
-	size_t head = (size_t)(lent_fit(e, size, align) - e->span.addr);
+	size_t head = (size_t)(extent_fit(e, size, align) - e->span.addr);
 	struct extent *t;
 
 	if (head != 0) {
@@ -626,6 +610,21 @@ lent_purge_one(struct pool *pl, struct extent *e, const struct budget *b)
 	purged_add(&pl->purged[b->kind], 1, dirty);
 	lock_drop(&pl->lock);
 	return (dirty);
+}
+
+/* As one that is due, before it joins any other. */
+void
+lent_give_back(struct pool *pl, void *p, size_t size, uint64_t now)
+{
+	const struct budget b = BUDGET_ALL;
+	struct extent *e = NULL;
+
+	if (!lent_pinned(pl, p))
+		e = lent_new(p, size, size, 0, now);
+	if (e != NULL)
+		(void)lent_purge_one(pl, e, &b);
+	else
+		lent_free(pl, p, size, size, now);
 }
 
 size_t

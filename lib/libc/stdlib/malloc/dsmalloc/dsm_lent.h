@@ -42,6 +42,7 @@
 void	*lent_alloc(struct pool *, size_t size, size_t align, size_t *dirty);
 void	 lent_free(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
+void	 lent_give_back(struct pool *, void *, size_t size, uint64_t now);
 bool	 lent_extend(struct pool *, void *, size_t size, size_t more,
 	    size_t *dirty);
 size_t	 lent_owed(struct pool *, enum pages, uint64_t old, uint64_t young,

@@ -182,6 +182,7 @@
 #define	lent_empty	__dsm_lent_empty
 #define	lent_extend	__dsm_lent_extend
 #define	lent_free	__dsm_lent_free
+#define	lent_give_back	__dsm_lent_give_back
 #define	lent_owed	__dsm_lent_owed
 #define	lent_pinned	__dsm_lent_pinned
 #define	lent_purge	__dsm_lent_purge
@@ -198,6 +199,7 @@
 #define	pool_forget	__dsm_pool_forget
 #define	pool_free	__dsm_pool_free
 #define	pool_free_muzzy	__dsm_pool_free_muzzy
+#define	pool_give_back	__dsm_pool_give_back
 #define	pool_init	__dsm_pool_init
 #define	pool_lend	__dsm_pool_lend
 #define	pool_mark	__dsm_pool_mark
@@ -223,6 +225,7 @@
 #define	region_fit	__dsm_region_fit
 #define	region_find_longest __dsm_region_find_longest
 #define	region_free	__dsm_region_free
+#define	region_give_back __dsm_region_give_back
 #define	region_get	__dsm_region_get
 #define	region_hugify	__dsm_region_hugify
 #define	region_mended	__dsm_region_mended
@@ -317,6 +320,8 @@
 #define	large_free	__dsm_large_free
 #define	large_init	__dsm_large_init
 #define	large_move_to	__dsm_large_move_to
+#define	large_oversize	__dsm_large_oversize
+#define	large_oversize_set __dsm_large_oversize_set
 #define	large_recount	__dsm_large_recount
 #define	large_reset	__dsm_large_reset
 #define	large_resize	__dsm_large_resize
@@ -384,6 +389,9 @@
 #define	set_open	__dsm_set_open
 #define	set_out		__dsm_set_out
 #define	set_overdue	__dsm_set_overdue
+#define	set_oversize_get __dsm_set_oversize_get
+#define	set_oversize_renew __dsm_set_oversize_renew
+#define	set_oversize_set __dsm_set_oversize_set
 #define	set_pages	__dsm_set_pages
 #define	set_purge_pool	__dsm_set_purge_pool
 #define	set_purge_sparse __dsm_set_purge_sparse

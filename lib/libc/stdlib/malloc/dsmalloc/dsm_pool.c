@@ -55,14 +55,6 @@ extent_is(const struct extent *s)
 	return (s->muzzy ? EXTENT_MUZZY : EXTENT_DIRTY);
 }
 
-static void
-extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
-{
-
-	map_set_one(s->span.addr, word, tag);
-	map_set_one(s->span.addr + s->span.size - MAP_GRANULE, word, tag);
-}
-
 /* Put a descriptor on its lists and into the map. */
 static void
 extent_link(struct pool *pl, struct extent *s)
@@ -185,14 +177,6 @@ extent_insert(struct pool *pl, char *p, size_t size, size_t dirty,
 	s->muzzy = muzzy;
 	s->stamp = stamp;
 	extent_link(pl, s);
-}
-
-static char *
-extent_fit(const struct extent *s, size_t size, size_t align)
-{
-	char *p = (char *)ROUND_UP((uintptr_t)s->span.addr, align);
-
-	return (p + size <= s->span.addr + s->span.size ? p : NULL);
 }
 
 /* Is a request too big for space where each touch brings 2 MiB? */

@@ -120,6 +120,8 @@ pool_is_lent(const struct pool *pl)
 void	*pool_alloc(struct pool *, size_t size, size_t align, size_t *dirty);
 void	 pool_free(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
+/* The same, and what of it has memory goes back to the system before. */
+void	 pool_give_back(struct pool *, void *, size_t size, uint64_t now);
 /* The same, but what was dirty is muzzy, since now. */
 void	 pool_free_muzzy(struct pool *, void *, size_t size, size_t dirty,
 	    uint64_t now);
@@ -151,6 +153,21 @@ void	 extent_insert(struct pool *, char *p, size_t size, size_t dirty,
 bool	 extent_cut(struct pool *, struct extent *, char *p, size_t size,
 	    size_t *dirty);
 void	 extent_remove(struct pool *, struct extent *);
+/* A free extent's words in the map; where in it that much begins, or NULL. */
+static inline void
+extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
+{
+
+	map_set_one(s->span.addr, word, tag);
+	map_set_one(s->span.addr + s->span.size - MAP_GRANULE, word, tag);
+}
+static inline char *
+extent_fit(const struct extent *s, size_t size, size_t align)
+{
+	char *p = (char *)ROUND_UP((uintptr_t)s->span.addr, align);
+
+	return (p + size <= s->span.addr + s->span.size ? p : NULL);
+}
 /* What of an extent: "since" of the time that it has left until its age is
  * that of "old". */
 static inline size_t

@@ -9,6 +9,7 @@
  * system.
  */
 #include "dsm_bits.h"
+#include "dsm_conf.h"
 #include "dsm_lent.h"
 #include "dsm_os.h"
 #include "dsm_pool.h"
@@ -181,6 +182,29 @@ pool_purge_batch(struct pool *pl, const struct pool_batch *pb,
 	failed = done < pb->n && !how.lazy && budget_left(b);
 	pool_return(pl, pb, done, failed, &how, b);
 	return (!failed);
+}
+
+void
+pool_give_back(struct pool *pl, void *p, size_t size, uint64_t now)
+{
+	struct os_purge how = OS_PURGE_FORCED;
+	struct os_range r = { p, size };
+	bool gone;
+
+	if (pool_is_lent(pl)) {
+		lent_give_back(pl, p, size, now);
+		return;
+	}
+	(void)pool_break(pl, &r, 1, false);
+	gone = hooks_purge(pl->hooks, &r, 1, pl->ind, &how) == 1;
+	if (gone) {
+		lock_take(&pl->lock);
+		purged_add(&pl->purged[PAGES_DIRTY], how.calls, size);
+		lock_drop(&pl->lock);
+	}
+	pool_free(pl, p, size, gone ? 0 : size, now);
+	if (gone && !conf.retain)
+		pool_trim(pl);
 }
 
 size_t

@@ -151,6 +151,9 @@ void	*region_alloc(struct regions *, size_t size, struct region **,
 	    uint16_t *page, bool *zeroed);
 void	 region_free(struct region *, unsigned page, size_t size,
 	    uint64_t now);
+/* The same, and the pages go back to the system before. */
+void	 region_give_back(struct region *, unsigned page, size_t size,
+	    uint64_t now);
 /* The pages of a run that is about to be freed count as dirty for long. */
 void	 region_age(struct region *, unsigned page, size_t size);
 /* Take the pages behind a run too, if they are free. */

@@ -284,6 +284,29 @@ region_put(const struct region_hold *h, enum region_left left, uint64_t now)
 	region_release(r, h->page, h->n, now);
 }
 
+/* Pinned memory stays, and so do few pages of a huge one. */
+void
+region_give_back(struct region *r, unsigned page, size_t size, uint64_t now)
+{
+	struct region_hold h = { r, (uint16_t)page,
+	    (uint16_t)(size >> os_page_shift), false };
+	struct os_range v = { r->addr + ((size_t)page << os_page_shift), size };
+	struct os_purge how = OS_PURGE_FORCED;
+	struct budget b = BUDGET_ALL;
+	struct regions *rs = r->set;
+	bool gone;
+
+	gone = region_break(r, v.addr, size, &b) &&
+	    regions_purge_pages(rs, &r, &v, 1, &how) == 1;
+	lock_take(&rs->lock);
+	if (gone)
+		purged_add(&rs->purged[PAGES_DIRTY], how.calls, size);
+	region_put(&h, gone ? LEFT_CLEAN : LEFT_DIRTY, now);
+	lock_drop(&rs->lock);
+	if (!gone)
+		decay_stir(rs->pool->decay);
+}
+
 /* The first of the runs that are held are purged; failed: no more of them can
  * be.  What is not is what it was, and old still, but dirty where it cannot
  * be.  How many bytes were purged. */

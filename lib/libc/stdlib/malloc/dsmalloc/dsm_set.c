@@ -20,6 +20,7 @@ struct stats_arena set_gone;
 /* Under the lock: where automatic arenas are made; NULL: in a new one. */
 static struct set *set_common = &set_first;
 static int64_t	 set_ms[PAGES_KINDS];	/* of sets to be made; atomic */
+static size_t	 set_oversize;		/* of arenas to be made; atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 
 static void
@@ -77,6 +78,7 @@ set_add(struct set *s, unsigned ind)
 	LOCK_ASSERT(&set_lock);
 	if ((a = arena_new(ind, s, &s->regions)) == NULL)
 		return (NULL);
+	set_oversize_renew(a);
 	while (*end != NULL)
 		end = &(*end)->next;
 	store_rel(end, a);
@@ -204,6 +206,7 @@ set_boot(void)
 	arena_boot();
 	set_ms[PAGES_DIRTY] = conf.dirty_decay_ms;
 	set_ms[PAGES_MUZZY] = conf.muzzy_decay_ms;
+	set_oversize = conf.oversize_threshold;
 	set_init(&set_first, 0, NULL);
 	lock_take(&set_lock);
 	a = set_add_auto(0);
@@ -515,6 +518,65 @@ set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 	return (true);
 }
 
+/* The next of the arenas in use that an index stands for, from *i on. */
+static struct arena *
+set_next_arena(unsigned index, unsigned *i)
+{
+	const bool all = index == ARENA_ALL;
+	struct arena *a = NULL;
+
+	if (!all)
+		*i = DSM_MAX(*i, index);
+	while (a == NULL && *i < (all ? arena_count() : index + 1)) {
+		a = arena_get((*i)++);
+		if (a != NULL && !set_is_open(load_acq(&a->set)))
+			a = NULL;
+	}
+	return (a);
+}
+
+bool
+set_oversize_get(unsigned index, size_t *size)
+{
+	struct arena *a;
+	unsigned i = 0;
+
+	if (!set_exists(index))
+		return (false);
+	if (index == ARENA_ALL)
+		*size = load_rlx(&set_oversize);
+	else
+		*size = large_oversize(&arena_get(index)->large);
+	while ((a = set_next_arena(index, &i)) != NULL)
+		if (large_oversize(&a->large) != *size)
+			return (false);
+	return (true);
+}
+
+bool
+set_oversize_set(unsigned index, size_t size)
+{
+	struct arena *a;
+	unsigned i = 0;
+
+	if (!set_exists(index))
+		return (false);
+	lock_take(&set_lock);
+	if (index == ARENA_ALL)
+		store_rlx(&set_oversize, size);
+	while ((a = set_next_arena(index, &i)) != NULL)
+		large_oversize_set(&a->large, size);
+	lock_drop(&set_lock);
+	return (true);
+}
+
+void
+set_oversize_renew(struct arena *a)
+{
+
+	large_oversize_set(&a->large, load_rlx(&set_oversize));
+}
+
 /* The pages that the arenas of a set share count as the first one's. */
 void
 set_stats_add(const struct set *s, struct stats_arena *st)
@@ -565,10 +627,9 @@ set_stats_read(unsigned index, struct stats_arena *st)
 	for (i = 0; i < PAGES_KINDS; i++)
 		if (!set_decay_ms_get(index, i, &st->decay_ms[i]))
 			st->decay_ms[i] = -1;
-	for (i = all ? 0 : index; i < (all ? arena_count() : index + 1); i++)
-		if ((a = arena_get(i)) != NULL &&
-		    set_is_open(load_acq(&a->set)))
-			arena_stats_add(a, st);
+	i = 0;
+	while ((a = set_next_arena(index, &i)) != NULL)
+		arena_stats_add(a, st);
 	SETS(s)
 		if (set_is_open(s) && (all || set_index(s) == index))
 			set_stats_add(s, st);

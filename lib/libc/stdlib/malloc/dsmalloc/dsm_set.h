@@ -264,6 +264,12 @@ bool	 set_decay_ms_set(unsigned index, enum pages, int64_t ms);
 /* For those to come alone. */
 int64_t	 set_decay_ms_new(enum pages);
 void	 set_decay_ms_renew(enum pages, int64_t ms);
+/* From which size on blocks go back as they are freed; 0: none does.  The same
+ * of all. */
+bool	 set_oversize_get(unsigned index, size_t *);
+bool	 set_oversize_set(unsigned index, size_t);
+/* Of an arena that begins anew. */
+void	 set_oversize_renew(struct arena *);
 bool	 set_stats_read(unsigned index, struct stats_arena *);
 
 #endif /* !_DSM_SET_H_ */

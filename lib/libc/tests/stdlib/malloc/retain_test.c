@@ -85,11 +85,36 @@ ATF_TC_BODY(decay, tc)
 	    space() >> 20, before >> 20);
 }
 
+ATF_TC(oversize);
+ATF_TC_HEAD(oversize, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "And free(), of what does not lie "
+	    "unused");
+}
+ATF_TC_BODY(oversize, tc)
+{
+	long before;
+	char *p;
+
+	set("arena.4096.dirty_decay_ms", (size_t)-1);
+	set("arena.4096.oversize_threshold", (size_t)MIB(1));
+	free(malloc(hide(1)));
+	before = space();
+	ATF_REQUIRE((p = hidep(malloc(hide((size_t)MIB(64))))) != NULL);
+	memset(p, 1, (size_t)MIB(64));
+	ATF_CHECK(space() >= before + MIB(64));
+	free(p);
+	ATF_CHECK_MSG(space() < before + MIB(2), "%ld MiB, %ld before",
+	    space() >> 20, before >> 20);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, purge);
 	ATF_TP_ADD_TC(tp, decay);
+	ATF_TP_ADD_TC(tp, oversize);
 
 	return (atf_no_error());
 }
