@@ -76,7 +76,7 @@ const struct conf_option conf_options[] = {
 	    "say which options come from where"),
 	OPTION("dirty_decay_ms", dirty_decay_ms, SSIZE, -1, CONF_DECAY_MAX,
 	    10000, "milliseconds until unused memory goes back to the system"),
-	OPTION("dirty_max", dirty_max, SHARE, 0, INT64_C(1) << 46, 64 << 20,
+	OPTION("dirty_max", dirty_max, SHARE, 0, CONF_SHARE_BYTES, 64 << 20,
 	    "unused memory that may always wait until it decays"),
 	OPTION_BOOL("experimental_hpa_enforce_hugify", accepted.enforce_hugify,
 	    false, "nothing: advice is always given"),

@@ -144,6 +144,23 @@ CTL_HANDLER(ctl_keepers_set)
 	return (CTL_SETTLE);
 }
 
+CTL_HANDLER(ctl_dirty_max)
+{
+
+	v->zs = (ptrdiff_t)set_dirty_max_get();
+	return (0);
+}
+
+/* Below 0: per cent. */
+CTL_HANDLER(ctl_dirty_max_set)
+{
+
+	if (v->zs < -CONF_SHARE_MAX || v->zs > CONF_SHARE_BYTES)
+		return (EFAULT);
+	set_dirty_max_set(v->zs);
+	return (0);
+}
+
 CTL_HANDLER(ctl_narenas)
 {
 
@@ -390,6 +407,7 @@ static const struct ctl_key ctl_keys[] = {
 	KEY("background_thread", BOOL, ctl_keeper, ctl_keeper_set, NULL),
 	KEY("max_background_threads", SIZE, ctl_keepers, ctl_keepers_set,
 	    NULL),
+	KEY("dirty_max", SSIZE, ctl_dirty_max, ctl_dirty_max_set, NULL),
 
 	KEY("thread.arena", UNSIGNED, ctl_thread_arena, ctl_thread_arena_set,
 	    NULL),

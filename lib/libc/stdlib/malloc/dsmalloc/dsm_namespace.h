@@ -367,6 +367,9 @@
 #define	set_decay_ms_renew __dsm_set_decay_ms_renew
 #define	set_decay_ms_set __dsm_set_decay_ms_set
 #define	set_dirty_least	__dsm_set_dirty_least
+#define	set_dirty_max_get __dsm_set_dirty_max_get
+#define	set_dirty_max_set __dsm_set_dirty_max_set
+#define	set_dirty_most	__dsm_set_dirty_most
 #define	set_drain	__dsm_set_drain
 #define	set_due_muzzy	__dsm_set_due_muzzy
 #define	set_ease	__dsm_set_ease

@@ -207,6 +207,7 @@ set_boot(void)
 	set_ms[PAGES_DIRTY] = conf.dirty_decay_ms;
 	set_ms[PAGES_MUZZY] = conf.muzzy_decay_ms;
 	set_oversize = conf.oversize_threshold;
+	set_dirty_most = conf.dirty_max;
 	set_init(&set_first, 0, NULL);
 	lock_take(&set_lock);
 	a = set_add_auto(0);

@@ -28,10 +28,10 @@
  * is over too, in rounds and visits of their own; free pages of slabs are
  * neither dirty nor muzzy in any figure, and always go by force.  By amount:
  * dirty memory is capped, and what is beyond the cap is purged by who frees it,
- * however long that takes (set_cap()).  By growth: a set that takes fresh pages
- * while it has more than its use explains sheds free ones (set_grown_slow()),
- * what is too much in any case, and a little more as a visit's time allows;
- * where that is not enough, threads give back what they keep unused.
+ * or has lowered it, however long that takes (set_cap()).  By growth: a set that
+ * takes fresh pages while it has more than its use explains sheds free ones
+ * (set_grown_slow()), what is too much in any case, and a little more as a
+ * visit's time allows; where that is not enough, threads give back what they keep unused.
  * For both, muzzy pages are gone: the kernel may have them.  By limit: near
  * one, what is free goes by force whatever its age, muzzy pages first
  * (dsm_relief.h).
@@ -151,6 +151,7 @@ void	 set_spread(unsigned n);
 /* For the parts of set.  Every set; the arenas of one, in the order in which
  * they were made. */
 DSM_HIDDEN struct set *set_all;	/* atomic; written under the lock */
+DSM_HIDDEN int64_t set_dirty_most;	/* dirty_max; atomic */
 #define	SETS(s)								\
 	for ((s) = load_acq(&set_all); (s) != NULL; (s) = (s)->next)
 static inline struct arena *
@@ -249,6 +250,9 @@ size_t	 set_held(void);
 size_t	 set_dirty_least(void);
 /* What may lie unused has changed: the next free looks at that. */
 void	 set_recap(void);
+/* What the option dirty_max is at run time; a new value is in force at once. */
+int64_t	 set_dirty_max_get(void);
+void	 set_dirty_max_set(int64_t);
 /* Purge about so many bytes, whatever their age, without a lock held. */
 void	 set_relieve(size_t bytes);
 /* Of counters as they are: without a lock. */

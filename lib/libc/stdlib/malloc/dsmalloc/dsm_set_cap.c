@@ -40,6 +40,9 @@
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
 uint32_t set_wanting;
+int64_t	set_dirty_most;
+/* How often what may be dirty has changed; atomic. */
+static uint32_t set_recaps;
 
 /* The cap has slabs purged again when so much of what is active has come or
  * gone, since what it finds may have been purged already. */
@@ -111,8 +114,9 @@ set_recap(void)
 {
 	struct set *s;
 
+	(void)__atomic_fetch_add(&set_recaps, 1, __ATOMIC_SEQ_CST);
 	SETS(s)
-		store_rlx(&s->look, 0);
+		__atomic_store_n(&s->look, 0, __ATOMIC_SEQ_CST);
 }
 
 void
@@ -139,20 +143,20 @@ set_relieve(size_t bytes)
 size_t
 set_dirty_least(void)
 {
+	int64_t max = load_rlx(&set_dirty_most);
 
-	return (conf.dirty_max < 0 ? SET_DIRTY_LEAST : (size_t)conf.dirty_max);
+	return (max < 0 ? SET_DIRTY_LEAST : (size_t)max);
 }
 
 /* What may be dirty beside so much that is in use. */
 static size_t
 set_dirty_max(size_t active)
 {
-	size_t share;
+	int64_t max = load_rlx(&set_dirty_most);
 
-	if (conf.dirty_max >= 0)
-		return ((size_t)conf.dirty_max + active);
-	share = active / 100 * (size_t)-conf.dirty_max;
-	return (DSM_MAX(share, SET_DIRTY_LEAST));
+	if (max >= 0)
+		return ((size_t)max + active);
+	return (DSM_MAX(active / 100 * (size_t)-max, SET_DIRTY_LEAST));
 }
 
 /* Memory in slabs beyond half as much again as is handed out of them: it holds
@@ -212,6 +216,7 @@ static void
 set_cap(struct set *s)
 {
 	size_t active, cap, dirty, idle, low, next, step, stock, waste;
+	uint32_t recaps = __atomic_load_n(&set_recaps, __ATOMIC_SEQ_CST);
 	struct budget b = BUDGET_ALL;
 
 	dirty = set_pages(s, &active);
@@ -219,7 +224,7 @@ set_cap(struct set *s)
 	stock = dirty - DSM_MIN(dirty, set_dirty(s));
 	idle = load_rlx(&limit_idle);
 	cap = DSM_MIN(set_allowed(s, active, waste), idle);
-	step = (conf.dirty_max < 0 ? cap : (size_t)conf.dirty_max) / 8;
+	step = (load_rlx(&set_dirty_most) < 0 ? cap : set_dirty_least()) / 8;
 	low = cap - cap / 8;
 	if (dirty > (load_rlx(&s->capping) ? low : cap) &&
 	    load_rlx(&s->decay.ms) >= 0) {
@@ -239,7 +244,37 @@ set_cap(struct set *s)
 	if (dirty <= cap && !b.more)
 		next = DSM_MAX(DSM_MIN(set_dirty_least(), cap),
 		    DSM_MIN(cap, next));
-	store_rlx(&s->look, next - DSM_MIN(next, stock));
+	__atomic_store_n(&s->look, next - DSM_MIN(next, stock),
+	    __ATOMIC_SEQ_CST);
+	/* What may be dirty has changed meanwhile, and the look with it? */
+	if (__atomic_load_n(&set_recaps, __ATOMIC_SEQ_CST) != recaps)
+		store_rlx(&s->look, 0);
+}
+
+int64_t
+set_dirty_max_get(void)
+{
+
+	return (load_rlx(&set_dirty_most));
+}
+
+/* What a program has earned by asking for the same pages again it had with the
+ * old one.  Within a hook nothing is purged: the next free does that. */
+void
+set_dirty_max_set(int64_t max)
+{
+	struct set *s;
+
+	store_rlx(&set_dirty_most, max);
+	set_recap();
+	if (hooks_within())
+		return;
+	SETS(s)
+		if (set_enter(s)) {
+			store_rlx(&s->capped.bytes, 0);
+			set_cap(s);
+			set_leave(s);
+		}
 }
 
 /*

@@ -7,6 +7,9 @@
 
 #include <sys/resource.h>
 
+#include <errno.h>
+#include <stdbool.h>
+
 #include "mallctl_test_subr.h"
 
 const char *malloc_conf = "narenas:1,dirty_max:25%";
@@ -209,12 +212,185 @@ ATF_TC_BODY(share, tc)
 	}
 }
 
+/* So much dirty memory and what is between, in blocks of 300,000 bytes. */
+static void
+make_dirty(size_t bytes)
+{
+	static void *v[1000];
+	size_t i, n = bytes / 300000;
+
+	ATF_REQUIRE(n <= nitems(v));
+	for (i = 0; i < n; i++) {
+		ATF_REQUIRE((v[i] = malloc(hide(300000))) != NULL);
+		memset(v[i], 1, 300000);
+	}
+	for (i = 0; i < n; i++)
+		free(v[i]);
+}
+
+/* How much is dirty beyond that many bytes, and below them. */
+static void
+check_dirty(unsigned int ind, size_t bytes, size_t over, size_t under)
+{
+	size_t dirty = figure(ind, "pdirty") * PAGE;
+
+	ATF_CHECK_MSG(dirty <= bytes + over && dirty + under >= bytes,
+	    "%zu KiB of %zu", dirty >> 10, bytes >> 10);
+}
+
+ATF_TC(at_run_time);
+ATF_TC_HEAD(at_run_time, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "dirty_max takes new values: what is "
+	    "beyond them goes at once, in all arenas, and what is not stays");
+}
+ATF_TC_BODY(at_run_time, tc)
+{
+	size_t before;
+	unsigned int a;
+	char *p;
+
+	ATF_CHECK_EQ(-25, (ssize_t)get("dirty_max"));
+	set("dirty_max", MIB(256));
+	ATF_CHECK_EQ(MIB(256), get("dirty_max"));
+	ATF_CHECK_EQ(-25, (ssize_t)get("opt.dirty_max"));
+	a = create(NULL);
+	set_times(a, 1000000);
+	set_times(0, 1000000);
+	make_dirty(MIB(128));
+	check_dirty(0, MIB(128), MIB(24), MIB(4));
+	(void)bind_to(a);
+	make_dirty(MIB(64));
+	check_dirty(a, MIB(64), MIB(12), MIB(4));
+
+	before = rss();
+	set("dirty_max", MIB(48));
+	check_dirty(0, MIB(48), MIB(1), MIB(8));
+	check_dirty(a, MIB(48), MIB(1), MIB(8));
+	ATF_CHECK_MSG(rss() + MIB(90) <= before, "%zu MiB",
+	    (before - rss()) >> 20);
+	/* It holds from then on; looks are an eighth apart. */
+	make_dirty(MIB(128));
+	check_dirty(a, MIB(48), MIB(8), MIB(8));
+	set("dirty_max", MIB(256));
+	check_dirty(a, MIB(48), MIB(8), MIB(8));
+	make_dirty(MIB(128));
+	check_dirty(a, MIB(128), MIB(24), MIB(4));
+
+	ATF_REQUIRE((p = hidep(malloc(hide(MIB(40))))) != NULL);
+	memset(p, 1, MIB(40));
+	make_dirty(MIB(128));
+	set("dirty_max", (size_t)-50);
+	ATF_CHECK_EQ(-50, (ssize_t)get("dirty_max"));
+	check_dirty(a, MIB(20), MIB(1), MIB(4));
+	set("dirty_max", 0);
+	check_dirty(0, 0, MIB(1), 0);
+	free(p);
+}
+
+ATF_TC(earned);
+ATF_TC_HEAD(earned, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A new dirty_max is not exceeded for "
+	    "what was earned with the old one");
+}
+ATF_TC_BODY(earned, tc)
+{
+	unsigned int i;
+
+	set_times(0, 1000000);
+	set("dirty_max", MIB(8));
+	for (i = 0; i < 40; i++)
+		make_dirty(MIB(128));
+	ATF_CHECK(figure(0, "pdirty") * PAGE >= MIB(24));
+	set("dirty_max", MIB(8));
+	check_dirty(0, MIB(8), MIB(1), MIB(4));
+}
+
+ATF_TC(bad_values);
+ATF_TC_HEAD(bad_values, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What dirty_max cannot be is refused");
+}
+ATF_TC_BODY(bad_values, tc)
+{
+	static const ssize_t bad[] = { -1001, SSIZE_MAX,
+	    -SSIZE_MAX, ((ssize_t)1 << 46) + 1 };
+	unsigned int i, n = 0;
+	ssize_t v;
+
+	for (i = 0; i < nitems(bad); i++) {
+		v = bad[i];
+		ATF_CHECK_EQ(EFAULT, mallctl("dirty_max", NULL, NULL, &v,
+		    sizeof(v)));
+	}
+	ATF_CHECK_EQ(EINVAL, mallctl("dirty_max", NULL, NULL, &n,
+	    sizeof(n)));
+	ATF_CHECK_EQ(-25, (ssize_t)get("dirty_max"));
+	set("dirty_max", (size_t)-1000);
+	set("dirty_max", (size_t)1 << 46);
+	ATF_CHECK_EQ((size_t)1 << 46, get("dirty_max"));
+}
+
+static extent_hooks_t capping, *base;
+static bool in_hook, was_called;
+
+/* A hook that makes less memory wait, while some is given back. */
+static bool
+cap_within(extent_hooks_t *h, void *p, size_t size, size_t off, size_t len,
+    unsigned ind)
+{
+
+	ATF_CHECK(!in_hook);
+	in_hook = was_called = true;
+	set("dirty_max", 0);
+	in_hook = false;
+	return (base->purge_forced(h, p, size, off, len, ind));
+}
+
+ATF_TC(hook);
+ATF_TC_HEAD(hook, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A hook that sets dirty_max comes to no "
+	    "other hook, the next free to what is beyond it");
+}
+ATF_TC_BODY(hook, tc)
+{
+	size_t len = sizeof(base);
+	unsigned int a;
+
+	set("dirty_max", MIB(128));
+	ATF_REQUIRE_EQ(0, mallctl("arena.0.extent_hooks", &base, &len, NULL,
+	    0));
+	capping = *base;
+	capping.purge_forced = cap_within;
+	capping.dalloc = NULL;
+	capping.decommit = NULL;
+	(void)bind_to(a = create(&capping));
+	set_times(a, 1000000);
+	make_dirty(MIB(64));
+	check_dirty(a, MIB(64), MIB(12), MIB(4));
+	set("dirty_max", MIB(48));
+	ATF_CHECK(was_called);
+	ATF_CHECK_EQ(0, get("dirty_max"));
+	free(malloc(hide(300000)));
+	check_dirty(a, 0, MIB(1), 0);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
 	ATF_TP_ADD_TC(tp, side_by_side);
 	ATF_TP_ADD_TC(tp, neighbours);
 	ATF_TP_ADD_TC(tp, share);
+	ATF_TP_ADD_TC(tp, at_run_time);
+	ATF_TP_ADD_TC(tp, earned);
+	ATF_TP_ADD_TC(tp, bad_values);
+	ATF_TP_ADD_TC(tp, hook);
 
 	return (atf_no_error());
 }
