@@ -158,6 +158,60 @@ fork_broken_body()
 	done
 }
 
+atf_test_case keeper
+keeper_head()
+{
+	describe "No deadline is slept through, by one keeper or two"
+}
+keeper_body()
+{
+	sound safety keeper.pml
+	sound safety keeper.pml -DNKEEP=2 -DNARM=1
+	sound safety keeper.pml -DNTICK=1 -DNARM=1
+}
+
+atf_test_case keeper_switch
+keeper_switch_head()
+{
+	describe "Keepers are there just if they are wanted, in a child too"
+}
+keeper_switch_body()
+{
+	sound safety keeper.pml -DSWITCH
+	sound safety keeper.pml -DCHILD
+}
+
+atf_test_case keeper_ends
+keeper_ends_head()
+{
+	describe "A keeper with nothing to do goes to sleep"
+}
+keeper_ends_body()
+{
+	sound liveness keeper.pml -DDUE -DNARM=1
+}
+
+atf_test_case keeper_broken
+keeper_broken_head()
+{
+	describe "The keepers' protocol fails without each of its precautions"
+}
+keeper_broken_body()
+{
+	local i
+
+	for i in 1 2 3 4 5 7; do
+		broken keeper.pml -DBROKEN=${i}
+	done
+	broken keeper.pml -DBROKEN=6 -DDUE -DNKEEP=2 -DNARM=1
+	for i in 8 9 10 11; do
+		broken keeper.pml -DSWITCH -DBROKEN=${i}
+	done
+	for i in 12 13; do
+		broken keeper.pml -DCHILD -DBROKEN=${i}
+	done
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case remote
@@ -169,4 +223,8 @@ atf_init_test_cases()
 	atf_add_test_case fork
 	atf_add_test_case fork_ends
 	atf_add_test_case fork_broken
+	atf_add_test_case keeper
+	atf_add_test_case keeper_switch
+	atf_add_test_case keeper_ends
+	atf_add_test_case keeper_broken
 }

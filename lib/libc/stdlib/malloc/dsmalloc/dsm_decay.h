@@ -36,6 +36,7 @@
  * then looks at the word again; who lowers the word does so, then looks until
  * when the sleeper sleeps: one of them sees the other.  What is waited on is a
  * count of alarms, read before that, and raised before the call that wakes.
+ * tests/spin/keeper.pml is the model.
  */
 #ifndef _DSM_DECAY_H_
 #define	_DSM_DECAY_H_

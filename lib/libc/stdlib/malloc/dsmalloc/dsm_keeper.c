@@ -87,7 +87,17 @@ keeper_stop(bool wait)
 	store_rlx(&keeper.n, 0);
 }
 
-/* One who could not wait may have switched it off meanwhile. */
+/* Is there another number of them than there should be, and that not known? */
+static bool
+keeper_is_unsettled(void)
+{
+	bool none = __atomic_load_n(&keeper.on, __ATOMIC_SEQ_CST) &&
+	    load_rlx(&keeper.ready) && load_rlx(&keeper.n) == 0;
+
+	return (keeper_is_excess() || none != load_rlx(&keeper_needed));
+}
+
+/* One who could not wait may have switched it off meanwhile, or on. */
 static void
 keeper_release(void)
 {
@@ -99,7 +109,7 @@ keeper_release(void)
 		    load_rlx(&keeper.ready) && load_rlx(&keeper.n) == 0);
 		__atomic_store_n(&keeper.busy, 0, __ATOMIC_SEQ_CST);
 		os_wake(&keeper.busy, UINT32_MAX);
-	} while (keeper_is_excess() && keeper_claim(false));
+	} while (keeper_is_unsettled() && keeper_claim(false));
 }
 
 /* What is due, within the gate; NULL: nothing is, and outside. */

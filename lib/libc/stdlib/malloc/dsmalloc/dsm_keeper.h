@@ -34,7 +34,9 @@
  * waits for them, outside the gate, since a keeper may be waiting to get in.
  * Called from a hook, or a handler of a fork, it cannot wait, and lets them go;
  * so it is when the last thread that the program has here ends, for the process
- * is to end with its last thread, which would never come.
+ * is to end with its last thread, which would never come.  It says first what
+ * is wanted; who is starting or stopping keepers by then looks at that when he
+ * is done.  tests/spin/keeper.pml is the model.
  *
  * A keeper has no cache: it passes the gate as a stray, and what a hook that
  * it calls allocates, arena 0 serves.

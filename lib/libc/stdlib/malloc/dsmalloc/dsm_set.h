@@ -31,8 +31,8 @@
  * or has lowered it, however long that takes (set_cap()).  By growth: a set that
  * takes fresh pages while it has more than its use explains sheds free ones
  * (set_grown_slow()), what is too much in any case, and a little more as a
- * visit's time allows; where that is not enough, threads give back what they keep unused.
- * For both, muzzy pages are gone: the kernel may have them.  By limit: near
+ * visit's time allows; where that is not enough, threads give back what they
+ * keep unused.  For both, muzzy pages are gone: the kernel may have them.  By limit: near
  * one, what is free goes by force whatever its age, muzzy pages first
  * (dsm_relief.h).
  *
