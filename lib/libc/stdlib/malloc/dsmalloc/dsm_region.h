@@ -47,7 +47,8 @@
  * for a twentieth, from hpa_hugify_delay_ms on, becomes a huge page, be it one
  * that was broken up and has filled again or one from when the process was
  * small.  That takes half a millisecond, so a visit makes one at the most, and
- * only if so much of its time is left.  Who walks through a heap at random gets
+ * only if so much of its time is left.  One that cannot be made is marked like
+ * one that was broken up, for else it might become huge by itself later.  Who walks through a heap at random gets
  * it back in a million steps (20 ns each with 16 MiB, 250 with 512).
  *
  * Locks: the set's, one for all arenas that share pages; below bin and
@@ -88,7 +89,8 @@ struct region {
 	uint64_t	 dense;		/* since when it is found so, ms; 0 */
 	bool		 busy;		/* being made huge, or reaped: stays */
 	bool		 huge;		/* may be one huge page */
-	bool		 broken;	/* was, and is not to be one again */
+	bool		 broken;	/* was one or could not be made one, and
+					   has a mark against it */
 	bool		 pinned;	/* its pages stay, used or not */
 	bool		 idle;		/* empty since the last pass */
 	LIST_ENTRY(region) link;	/* by longest run */

@@ -22,6 +22,21 @@ region_yields(unsigned n, bool all)
 	    conf.hpa_purge_threshold || all));
 }
 
+/* It has a mark of its own against being huge, in a range that may be. */
+static void
+region_bar(struct region *r)
+{
+	struct regions *rs = r->set;
+
+	LOCK_ASSERT(&rs->lock);
+	if (r->broken)
+		return;
+	r->broken = true;
+	LIST_INSERT_HEAD(&rs->broken, r, breaks);
+	if (++rs->nbroken > REGION_BROKEN_MAX)
+		pool_unmark(rs->pool, POOL_MARKLESS_FULL);
+}
+
 /* Its free pages go, those too that were never touched, for they have
  * memory. */
 void
@@ -37,12 +52,7 @@ region_broken(struct region *r)
 	}
 	r->huge = false;
 	rs->nbreak++;
-	if (!r->broken) {
-		r->broken = true;
-		LIST_INSERT_HEAD(&rs->broken, r, breaks);
-		if (++rs->nbroken > REGION_BROKEN_MAX)
-			pool_unmark(rs->pool, POOL_MARKLESS_FULL);
-	}
+	region_bar(r);
 }
 
 bool
@@ -149,21 +159,22 @@ void
 region_hugify(struct region *r, uint64_t now)
 {
 	struct regions *rs = r->set;
-	bool marked, made;
+	bool marked, made, may;
 
 	marked = pool_mark(rs->pool, r->addr, REGION_BYTES, false);
 	made = marked && os_collapse(r->addr, REGION_BYTES);
-	if (marked && !made)
-		(void)os_nohuge(r->addr, REGION_BYTES);
+	/* It may be huge all the same where no mark can be set against it. */
+	may = marked && (made || !os_nohuge(r->addr, REGION_BYTES));
 	lock_take(&rs->lock);
 	r->busy = false;
 	r->dense = 0;
 	rs->nhugify += made;
 	rs->nfail += marked && !made;
-	if (made) {
+	if (may) {
 		region_rewrite(r, 0, r->npages);
 		region_whole(r);
-	}
+	} else if (marked)
+		region_bar(r);
 	region_settle(r, now);
 	lock_drop(&rs->lock);
 }

@@ -5,10 +5,15 @@
  */
 
 #ifdef __linux__
+#define	_GNU_SOURCE
 #include <sys/prctl.h>
+#include <sys/uio.h>
+
+#include <fcntl.h>
 #endif
 
 #include "dsm_bits.h"
+#include "dsm_conf.h"
 #include "unit_test_subr.h"
 
 static struct fake	fake;
@@ -689,6 +694,101 @@ ATF_TC_BODY(no_huge, tc)
 	    &zeroed) != NULL && s != r);
 	ATF_CHECK(!s->huge);
 }
+
+/* The advice that the mapping of p has by the system's account, hg or nh. */
+static bool
+advised(const void *p, const char *what)
+{
+	char line[512];
+	unsigned long hi, lo;
+	bool found = false, here = false;
+	FILE *f;
+
+	ATF_REQUIRE((f = fopen("/proc/self/smaps", "r")) != NULL);
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%lx-%lx ", &lo, &hi) == 2)
+			here = (uintptr_t)p >= lo && (uintptr_t)p < hi;
+		else
+			found = here && strncmp(line, "VmFlags:", 8) == 0 &&
+			    strstr(line, what) != NULL;
+	(void)fclose(f);
+	return (found);
+}
+
+/* A region in use, of which somebody else holds a page. */
+static struct region *
+pinned_region(int fd)
+{
+	struct run half[2];
+	struct iovec iov;
+
+	/* The first of all is smaller. */
+	do
+		ATF_REQUIRE(take(&half[0], REGION_RUN_MAX));
+	while (half[0].r->npages != REGION_PAGES);
+	ATF_REQUIRE(take(&half[1], REGION_RUN_MAX));
+	ATF_REQUIRE(half[0].r == half[1].r && !half[0].r->huge);
+	memset(half[0].r->addr, 1, REGION_BYTES);
+	iov.iov_base = half[0].r->addr;
+	iov.iov_len = os_page;
+	ATF_REQUIRE_EQ((ssize_t)os_page, vmsplice(fd, &iov, 1, 0));
+	return (half[0].r);
+}
+
+static void
+hugify(struct region *r)
+{
+
+	r->busy = true;
+	region_hugify(r, 1);
+	if (!pool_marked(&pool, r->addr))
+		atf_tc_skip("huge pages are not for the asking");
+	ATF_CHECK(!r->busy && region_valid(r));
+}
+
+ATF_TC(not_made);
+ATF_TC_HEAD(not_made, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A region that cannot be made a huge "
+	    "page is none later either, when others may be again");
+}
+ATF_TC_BODY(not_made, tc)
+{
+	struct region *r, *s;
+	int fds[2];
+
+	ATF_REQUIRE(pipe(fds) == 0);
+	conf.hpa = true;
+	fresh_regions(&regions, &pool, &hooks_default, 0);
+	r = pinned_region(fds[1]);
+	s = pinned_region(fds[1]);
+	hugify(r);
+	hugify(s);
+	ATF_CHECK_EQ(2, regions.nfail);
+	ATF_CHECK_EQ(0, regions.nhugify);
+	ATF_CHECK(!r->huge && advised(r->addr, " nh"));
+	ATF_CHECK(!s->huge && advised(s->addr, " nh"));
+	ATF_CHECK_EQ(2, regions.nbroken);
+	/* There were too many; one goes, and they are few enough. */
+	pool_unmark(&pool, POOL_MARKLESS_FULL);
+	lock_take(&regions.lock);
+	regions.nbroken = REGION_BROKEN_MAX / 2 + 1;
+	s->broken = false;
+	region_mended(s);
+	lock_drop(&regions.lock);
+	ATF_CHECK(advised(s->addr, " hg"));
+	ATF_CHECK(advised(r->addr, " nh"));
+	/* With nobody else at it, it is made, and no more on the list. */
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	regions.nbroken = 1;
+	hugify(r);
+	if (regions.nfail == 2) {
+		ATF_CHECK(r->huge && !r->broken && regions.nbroken == 0);
+		ATF_CHECK(advised(r->addr, " hg"));
+	}
+}
 #endif
 
 ATF_TP_ADD_TCS(tp)
@@ -711,6 +811,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, told);
 #ifdef PR_SET_THP_DISABLE
 	ATF_TP_ADD_TC(tp, no_huge);
+	ATF_TP_ADD_TC(tp, not_made);
 #endif
 
 	return (atf_no_error());
