@@ -186,43 +186,52 @@ os_decommit(void *addr, size_t size)
 /*
  * Whether MADV_DONTNEED really discards: an emulator may accept it and do
  * nothing.  Tried on a page of our own at the first forced purge, not at
- * start-up, where most programs would pay for what they never use.
+ * start-up, where most programs would pay for what they never use; where none
+ * is to be had, on one that is to be purged, which may be shared and then does
+ * not tell that it is so everywhere.
  */
-static DSM_COLD bool
-os_try_zeroes(void)
+static DSM_COLD enum os_answer
+os_try_zeroes(void *addr)
 {
-	volatile char *p;
-	bool zeroes;
+	enum os_answer answer = OS_UNKNOWN;
+	void *own = os_map(os_page, os_page);
+	volatile char *p = own != NULL ? own : addr;
 
-	p = os_map(os_page, os_page);
-	if (p == NULL)
-		return (false);		/* nothing learnt: ask again */
 	*p = 1;
-	zeroes = os_madvise((void *)(uintptr_t)p, os_page, MADV_DONTNEED) &&
-	    *p == 0;
-	os_unmap((void *)(uintptr_t)p, os_page);
-	store_rlx(&os_zeroes, zeroes ? OS_YES : OS_NO);
-	return (zeroes);
+	if (os_madvise((void *)(uintptr_t)p, os_page, MADV_DONTNEED))
+		answer = *p == 0 ? OS_YES : OS_NO;
+	if (own != NULL)
+		os_unmap(own, os_page);
+	else if (answer == OS_NO)
+		answer = OS_UNKNOWN;
+	/* Nothing learnt: ask again. */
+	if (answer != OS_UNKNOWN)
+		store_rlx(&os_zeroes, answer);
+	return (answer);
 }
 
-static inline bool
-os_dontneed_zeroes(void)
+static inline enum os_answer
+os_dontneed_zeroes(void *addr)
 {
-	uint32_t answer;
+	enum os_answer answer = load_rlx(&os_zeroes);
 
-	answer = load_rlx(&os_zeroes);
-	return (answer == OS_UNKNOWN ? os_try_zeroes() : answer == OS_YES);
+	return (answer == OS_UNKNOWN ? os_try_zeroes(addr) : answer);
 }
 
 /* A new mapping over the old always zeroes, but forgets the advice on huge
- * pages, so it is the second choice. */
+ * pages, and where it fails the old one may be gone: for emulators only. */
 bool
 os_purge_forced(void *addr, size_t size)
 {
 
-	if (os_dontneed_zeroes())
+	switch (os_dontneed_zeroes(addr)) {
+	case OS_YES:
 		return (os_madvise(addr, size, MADV_DONTNEED));
-	return (os_commit(addr, size));
+	case OS_NO:
+		return (os_commit(addr, size));
+	default:
+		return (false);
+	}
 }
 
 static bool
@@ -291,7 +300,8 @@ os_purge_many(const struct os_range *r, unsigned n, struct os_purge *how)
 
 	done = 0;
 	if (n >= OS_VECTOR_MIN && load_rlx(&os_asked) >= OS_VECTOR_BYTES &&
-	    os_dontneed_zeroes() && load_rlx(&os_vector) != OS_NO)
+	    os_dontneed_zeroes(r[0].addr) == OS_YES &&
+	    load_rlx(&os_vector) != OS_NO)
 		done = os_purge_vector(r, n, how);
 	for (; done < n; done += more) {
 		if (how->until != UINT64_MAX && os_time_ns() >= how->until)

@@ -33,14 +33,26 @@ static volatile unsigned int fail_at, calls, failed;
 static volatile bool	 fail_on;
 static volatile uint64_t fail_permille, fail_random;
 
+/* A mapping that needs no memory, in the place of one that is gone. */
+static bool
+unpromised(const long *a)
+{
+
+	return (a[2] == PROT_READ && (a[3] & MAP_FIXED_NOREPLACE) != 0);
+}
+
 /*
  * In a signal handler.  A move that fails may have unmapped its destination
- * before, and here it has.  EAGAIN is madvise's own.
+ * before, and so may a new mapping have unmapped what it replaces, where the
+ * system promises no more memory than it has; here they have.  EAGAIN is
+ * madvise's own.
  */
 static int
 fail(long nr, const long *a)
 {
 
+	if (nr == SYS_mmap && unpromised(a))
+		return (0);
 	calls++;
 	fail_random = fail_random * UINT64_C(6364136223846793005) + 1;
 	if (!(calls == fail_at || (fail_on && calls > fail_at) ||
@@ -49,6 +61,8 @@ fail(long nr, const long *a)
 	failed++;
 	if (nr == SYS_mremap && (a[3] & MREMAP_FIXED) != 0)
 		(void)inject_call(SYS_munmap, (const long[6]){ a[4], a[2] });
+	if (nr == SYS_mmap && (a[3] & MAP_FIXED) != 0)
+		(void)inject_call(SYS_munmap, (const long[6]){ a[0], a[1] });
 	if (nr == SYS_madvise || nr == SYS_process_madvise)
 		return (calls % 2 == 0 ? EAGAIN : EINVAL);
 	return (ENOMEM);
