@@ -306,7 +306,7 @@ cache_grow_slow(struct cache *c, unsigned class, size_t max)
 	    places > CACHE_ARRAY_MAX)
 		return (false);
 	if (add_rlx(&cache_granted.bytes, more) + more >
-	    DSM_MIN(CACHE_BYTES_ALL(set_used()), load_rlx(&limit_idle)) ||
+	    DSM_MIN(CACHE_BYTES_ALL(set_used()), limit_unused()) ||
 	    load_rlx(&limit_tight) || (array = base_alloc(
 	    cache_array_type(places), places * sizeof(*array))) == NULL) {
 		sub_rlx(&cache_granted.bytes, more);

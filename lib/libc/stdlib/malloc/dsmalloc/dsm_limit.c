@@ -11,6 +11,7 @@
 size_t		limit_soft;
 size_t		limit_hard;
 size_t		limit_idle = SIZE_MAX;
+size_t		limit_wall;
 uint32_t	limit_pending;
 uint32_t	limit_tight;
 limit_notify_fn	*limit_notify;
@@ -143,10 +144,19 @@ limit_grown(size_t held, uint64_t now)
 
 	if (load_rlx(&limit_tight) && !near)
 		store_rlx(&limit_tight, 0);
+	if (load_rlx(&limit_wall) != 0 && held > load_rlx(&limit_wall))
+		store_rlx(&limit_wall, 0);
 	if (held >= LIMIT_LOOK_MIN && !load_rlx(&limit_big))
 		store_rlx(&limit_big, 1);
 	if (near || limit_look_late(now))
 		store_rlx(&limit_pending, 1);
+}
+
+void
+limit_refused(size_t held)
+{
+
+	store_rlx(&limit_wall, held);
 }
 
 bool DSM_COLD

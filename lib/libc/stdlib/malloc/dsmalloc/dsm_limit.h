@@ -28,6 +28,12 @@
  * the thread that grew does what there is to do once it holds no lock
  * (dsm_relief.c).
  *
+ * The wall.  Where the system itself refuses memory that could be had a moment
+ * ago (RLIMIT_AS, overcommit 2, a full machine), what is held then is a limit
+ * that nobody told: stacks, libraries and children need some of the rest.  So
+ * until more than that is held again no more than a part of it lies unused,
+ * and address space whose memory goes back goes back too.
+ *
  * Without a limit all this is one test of a word where pages are taken.
  */
 #ifndef _DSM_LIMIT_H_
@@ -42,6 +48,9 @@
  * that a sandbox may not expect of a small program; every so many ms. */
 #define	LIMIT_LOOK_MIN	MIB(64)
 #define	LIMIT_LOOK_MS	5000
+
+/* What may lie unused of what there may be. */
+#define	LIMIT_IDLE(most)	((most) / 8)
 
 /* The largest limit, as it is of sizes. */
 #define	LIMIT_MAX	((size_t)1 << 46)
@@ -61,6 +70,7 @@ typedef void limit_notify_fn(size_t, size_t);
 DSM_HIDDEN size_t	limit_soft;
 DSM_HIDDEN size_t	limit_hard;
 DSM_HIDDEN size_t	limit_idle;	/* what may lie unused of it */
+DSM_HIDDEN size_t	limit_wall;	/* held when the system refused */
 DSM_HIDDEN uint32_t	limit_pending;	/* growth has come near to it */
 DSM_HIDDEN uint32_t	limit_tight;	/* and little could be done */
 DSM_HIDDEN limit_notify_fn *limit_notify;
@@ -73,11 +83,22 @@ size_t	 limit_bytes(const struct limit *, size_t cgroup, size_t physical);
 void	 limit_set(size_t soft, size_t hard, size_t idle);
 /* Memory has grown to this: see whether there is anything to be done. */
 void	 limit_grown(size_t held, uint64_t now);
+/* The system has no more for a process that holds this. */
+void	 limit_refused(size_t held);
 /* Is the control group to be looked at?  Who is told so does it. */
 bool	 limit_look_due(uint64_t now);
 bool	 limit_charge_slow(size_t bytes, size_t *charged);
 void	 limit_settle_slow(size_t charged, size_t used);
 void	 limit_recount(size_t (*held)(void));
+
+/* What may lie unused now. */
+static inline size_t
+limit_unused(void)
+{
+	size_t idle = load_rlx(&limit_idle), wall = load_rlx(&limit_wall);
+
+	return (likely(wall == 0) ? idle : DSM_MIN(idle, LIMIT_IDLE(wall)));
+}
 
 static inline bool
 limit_charge(size_t bytes, size_t *charged)

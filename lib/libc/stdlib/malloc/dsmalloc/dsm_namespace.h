@@ -68,10 +68,12 @@
 #define	limit_parse	__dsm_limit_parse
 #define	limit_pending	__dsm_limit_pending
 #define	limit_recount	__dsm_limit_recount
+#define	limit_refused	__dsm_limit_refused
 #define	limit_set	__dsm_limit_set
 #define	limit_settle_slow __dsm_limit_settle_slow
 #define	limit_soft	__dsm_limit_soft
 #define	limit_tight	__dsm_limit_tight
+#define	limit_wall	__dsm_limit_wall
 
 /* dsm_lock.c */
 #define	lock_check	__dsm_lock_check
@@ -396,6 +398,7 @@
 #define	set_oversize_renew __dsm_set_oversize_renew
 #define	set_oversize_set __dsm_set_oversize_set
 #define	set_pages	__dsm_set_pages
+#define	set_purge_all	__dsm_set_purge_all
 #define	set_purge_pool	__dsm_set_purge_pool
 #define	set_purge_sparse __dsm_set_purge_sparse
 #define	set_recap	__dsm_set_recap

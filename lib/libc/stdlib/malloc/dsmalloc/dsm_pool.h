@@ -20,9 +20,10 @@
  * Life of an extent: mapped (clean) -> taken -> freed (dirty) -> taken again
  * first, or purged in order of age: clean, or muzzy, and after its time as that
  * clean.  Best fit by size class, dirty before muzzy before clean.  Address
- * space is kept until the process ends; what a pool maps at a time is half of
- * what it has, 1 MiB to 64 MiB, less when the system refuses, and for a block
- * that is not to be huge just what that needs.
+ * space is kept until the process ends, unless the system has refused some
+ * (dsm_limit.h); what a pool maps at a time is half of what it has, 1 MiB to
+ * 64 MiB, less when the system refuses, and for a block that is not to be huge
+ * just what that needs.
  *
  * Huge pages.  While a process is small its memory comes in small pages: each
  * huge one that is touched at one end is 2 MiB resident.  The system is told

@@ -11,6 +11,7 @@
 #include "dsm_bits.h"
 #include "dsm_conf.h"
 #include "dsm_lent.h"
+#include "dsm_limit.h"
 #include "dsm_os.h"
 #include "dsm_pool.h"
 
@@ -224,6 +225,8 @@ pool_purge(struct pool *pl, uint64_t before, size_t keep, struct budget *b)
 			break;
 		ok = pool_purge_batch(pl, &pb, b);
 	}
+	if (b->bytes != bytes && unlikely(load_rlx(&limit_wall) != 0))
+		pool_trim(pl);
 	return (b->bytes - bytes);
 }
 

@@ -16,8 +16,6 @@
 
 /* Between two calls of the program's function, ms. */
 #define	RELIEF_CALL_MS	1000
-/* What dirty memory or all caches may take of what there may be. */
-#define	RELIEF_IDLE	8
 
 /* What the limits were given as.  Written within the gate; two threads that
  * set limits at a time get one or the other. */
@@ -45,7 +43,7 @@ relief_apply(size_t cgroup, size_t physical)
 		least = DSM_MIN(least, soft);
 	if (hard != 0)
 		least = DSM_MIN(least, hard);
-	limit_set(soft, hard, least / RELIEF_IDLE);
+	limit_set(soft, hard, LIMIT_IDLE(least));
 	set_recap();
 	limit_recount(set_held);
 }

@@ -173,7 +173,9 @@ set_arena(const struct set *s, struct arena *a)
 void	 set_drain(struct set *, uint64_t before, uint64_t now);
 void	 set_spare(struct set *, uint64_t now);
 void	 set_purge_sparse(struct set *, struct budget *, uint64_t now);
-/* With a decay time of 0: who made it dirty pays. */
+/* Give all back that can be, now; with a decay time of 0 who made it dirty
+ * does. */
+void	 set_purge_all(struct set *, uint64_t now);
 void	 set_at_once(struct set *, uint64_t now);
 /* Begin and end a visit; false: the set is shut. */
 bool	 set_enter(struct set *);

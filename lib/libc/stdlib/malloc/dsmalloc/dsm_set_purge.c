@@ -92,7 +92,7 @@ set_purge(struct set *s, struct budget *b, uint64_t now)
 }
 
 /* Give all back that can be, now. */
-static void
+void
 set_purge_all(struct set *s, uint64_t now)
 {
 	struct budget b = BUDGET_ALL;
@@ -411,41 +411,4 @@ set_decay(unsigned index, bool everything)
 		set_leave(s);
 	}
 	return (true);
-}
-
-/* What the program's hooks have lent is of use to its own arena alone, unless
- * it is a limit that there is no more for. */
-static bool
-set_helps(const struct set *s, const struct arena *a)
-{
-	const struct set *own = load_acq(&a->set);
-
-	return (s == own || load_rlx(&limit_hard) != 0 ||
-	    (!pool_is_lent(&s->pool) && !pool_is_lent(&own->pool)));
-}
-
-bool
-set_may_reclaim(const struct arena *a, size_t size)
-{
-	const struct set *s;
-
-	SETS(s)
-		if (set_helps(s, a) && size <= load_rlx(&s->pool.mapped))
-			return (true);
-	return (false);
-}
-
-void
-set_reclaim(const struct arena *a)
-{
-	struct set *s;
-
-	SETS(s) {
-		if (!set_helps(s, a) || !set_enter(s))
-			continue;
-		set_purge_all(s, load_rlx(&decay_clock));
-		pool_trim(&s->pool);
-		set_leave(s);
-	}
-	limit_recount(set_held);
 }

@@ -2,38 +2,23 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Use all the memory that the process may have, by blocks of one size and
- * then another, several times each.  At least so many MiB of small ones, and a
- * quarters of that of large ones, must be had every time: h_full MiB
+ * then another, several times each.  At least so many MiB of small ones, and
+ * three quarters of that of large ones, must be had every time; and each time,
+ * once all is free again, a thread with a stack of a quarter of that, a library
+ * and a child: h_full MIB
  */
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define	nitems(x)	(sizeof(x) / sizeof((x)[0]))
+#include "others_subr.h"
 
 static bool
 whole(const unsigned char *p, size_t size, unsigned char c)
 {
 
 	return (p[0] == c && memcmp(p, p + 1, size - 1) == 0);
-}
-
-static void *
-short_life(void *arg)
-{
-	void *p[50];
-	size_t i;
-
-	for (i = 0; i < nitems(p); i++)
-		p[i] = malloc(i * 100);
-	for (i = 0; i < nitems(p); i++)
-		free(p[i]);
-	return (arg);
 }
 
 /*
@@ -79,12 +64,9 @@ int
 main(int argc, char *argv[])
 {
 	static const size_t sizes[] = { 200, 3000, 20000, 100000, 3000000 };
-	pthread_attr_t attr;
-	pthread_t t;
 	size_t atleast, i;
 
-	if (argc != 2 || pthread_attr_init(&attr) != 0 ||
-	    pthread_attr_setstacksize(&attr, 256 << 10) != 0)
+	if (argc != 2)
 		return (2);
 	(void)setvbuf(stdout, NULL, _IONBF, 0);
 	atleast = (size_t)atoi(argv[1]) << 20;
@@ -92,10 +74,10 @@ main(int argc, char *argv[])
 		if (!until_full(sizes[i], sizes[i] < 1000000 ? atleast :
 		    atleast / 4 * 3))
 			return (1);
-		/* A stack is to be had again, and the thread a cache. */
-		if (pthread_create(&t, &attr, short_life, NULL) != 0 ||
-		    pthread_join(t, NULL) != 0)
+		if (!others(atleast / 4)) {
+			printf("after size %zu\n", sizes[i]);
 			return (3);
+		}
 	}
 	return (0);
 }

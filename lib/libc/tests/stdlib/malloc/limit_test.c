@@ -263,6 +263,31 @@ ATF_TC_BODY(growth, tc)
 	limit_pending = 0;
 }
 
+ATF_TC(wall);
+ATF_TC_HEAD(wall, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where the system refused memory an "
+	    "eighth may lie unused, until more is held again");
+}
+ATF_TC_BODY(wall, tc)
+{
+
+	limit_set(0, 0, SIZE_MAX);
+	ATF_CHECK_EQ(SIZE_MAX, limit_unused());
+	limit_refused(MIB(48));
+	ATF_CHECK_EQ(MIB(6), limit_unused());
+	limit_set(0, 0, MIB(5));
+	ATF_CHECK_EQ(MIB(5), limit_unused());
+	limit_set(0, 0, MIB(7));
+	ATF_CHECK_EQ(MIB(6), limit_unused());
+	limit_grown(MIB(48), 1000);
+	ATF_CHECK_EQ(MIB(6), limit_unused());
+	limit_grown(MIB(48) + 1, 1000);
+	ATF_CHECK_EQ(MIB(7), limit_unused());
+	limit_set(0, 0, SIZE_MAX);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -271,6 +296,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, charges);
 	ATF_TP_ADD_TC(tp, threads);
 	ATF_TP_ADD_TC(tp, growth);
+	ATF_TP_ADD_TC(tp, wall);
 
 	return (atf_no_error());
 }
