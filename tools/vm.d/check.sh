@@ -4,11 +4,18 @@
 
 SMALL_KIB=256		# what huge pages may cost a small program
 
+# A library that programs load later.
+c_library() {
+	/sbin/ldconfig -p | sed -n 's,.*libresolv\.so\.2 .*=> \(/.*\),\1,p' |
+	    head -1
+}
+
 check() {
-	local limit=300 p q status=0
-	for p in "$src/rss" "$src/words" "$top/tools/bench.d/blocks"; do
-		gcc -O2 -fno-builtin -pthread -o "$scratch/${p##*/}" "$p.c" \
-		    -lm || die "cannot build $p.c" 125
+	local limit=300 p q status=0 t=$top/lib/libc/tests/stdlib/malloc
+	for p in "$src"/{rss,words,scatter} "$top/tools/bench.d/blocks" \
+	    "$t/h_full"; do
+		gcc -O2 -fno-builtin -pthread -I"$t" -o "$scratch/${p##*/}" \
+		    "$p.c" -lm || die "cannot build $p.c" 125
 	done
 	p=$scratch q=$src
 	put=("$q/small" "$p/rss" "$p/words" /bin/true)
@@ -18,5 +25,8 @@ check() {
 	put=("$q/blocks" "$p/blocks")
 	(machine_run /bin/busybox sh "$q/blocks" "$p/blocks" "$library") ||
 	    status=1
+	put=("$q/limits" "$p/h_full" "$p/scatter" "$(c_library)")
+	(machine_run /bin/busybox sh "$q/limits" "$library" "$p/h_full" \
+	    "$p/scatter") || status=1
 	return $status
 }
