@@ -17,6 +17,8 @@ check() {
 		gcc -O2 -fno-builtin -pthread -I"$t" -o "$scratch/${p##*/}" \
 		    "$p.c" -lm || die "cannot build $p.c" 125
 	done
+	gcc -O2 -pthread -I"$top/lib/libc/stdlib/malloc" -o "$scratch/quota" \
+	    "$src/quota.c" "$library" || die "cannot build quota.c" 125
 	p=$scratch q=$src
 	put=("$q/small" "$p/rss" "$p/words" /bin/true)
 	(machine_run /bin/busybox sh "$q/small" "$p/rss" 5 "$library" \
@@ -28,5 +30,8 @@ check() {
 	put=("$q/limits" "$p/h_full" "$p/scatter" "$(c_library)")
 	(machine_run /bin/busybox sh "$q/limits" "$library" "$p/h_full" \
 	    "$p/scatter") || status=1
+	put=("$q/groups" "$p/quota") cpus=4
+	(machine_run /bin/busybox sh "$q/groups" "$library" "$p/quota" $cpus) ||
+	    status=1
 	return $status
 }

@@ -1,11 +1,14 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
+ * Copyright (c) 2026 The dsmalloc authors
+ */
+
+/*
  * Thousands of holes between blocks in use, other ones each time: how many
  * mappings the process has then is printed, and a thread, a library and a child
  * must still be had.  Runs under any malloc.
  */
-
 #include "others_subr.h"
 
 #define	MIB		((size_t)1 << 20)
