@@ -24,11 +24,12 @@
  *
  * Automatic arenas.  As many as the process has processors, made when a
  * thread needs one; a thread is bound at its first use to the one with the
- * fewest threads, for life.  What contends is theirs alone: bins and stocks
- * of large blocks.  Pages are not: the arenas are a set (dsm_set.h), so that
- * what one arena frees serves all (measured against regions for each arena:
- * 10 to 15 per cent less memory with two arenas, and fewer page faults).  The
- * regions' lock is taken once a slab or large block, of 16 KiB at the least.
+ * fewest threads, and again when a quota of processors has changed, unless the
+ * program bound it.  What contends is theirs alone: bins and stocks of large
+ * blocks.  Pages are not: the arenas are a set (dsm_set.h), so that what one
+ * arena frees serves all (measured against regions for each arena: 10 to 15
+ * per cent less memory with two arenas, and fewer page faults).  The regions'
+ * lock is taken once a slab or large block, of 16 KiB at the least.
  * A domain's arenas would be a set of their own; an explicit arena
  * (dsm_explicit.h) is one by itself, and so is an automatic one that has got
  * hooks or a decay time of its own (dsm_apart.h).

@@ -220,6 +220,8 @@ cache_tick(struct cache *c, bool freed)
 	if (unlikely(now - c->trimmed > CACHE_TRIM_MS ||
 	    c->wanting != load_rlx(&set_wanting) || load_rlx(&limit_tight)))
 		cache_trim(c, now);
+	if (unlikely(c->spreads != load_rlx(&set_spreads)))
+		cache_rebind(c, now);
 	set_tick(now);
 }
 

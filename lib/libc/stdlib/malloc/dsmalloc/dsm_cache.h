@@ -19,7 +19,8 @@
  *
  * count is the countdown of malloc calls to the next tick; calls so far are
  * folded + base - count, exactly.  At a tick the thread reads the clock,
- * looks at the decay deadline and trims idle stacks.  base adapts so that
+ * looks at the decay deadline, trims idle stacks and, when there are to be
+ * more or fewer arenas, may move to another.  base adapts so that
  * ticks are 1 to 10 ms apart, in slow programs too, and starts at one again
  * when a thread has freed much, since it may fall silent.
  *
@@ -91,6 +92,8 @@ struct cache {
 	bool		 wound;		/* since then some may be longer */
 	uint64_t	 trimmed;
 	uint32_t	 wanting;	/* set_wanting, as it was then */
+	uint32_t	 spreads;	/* set_spreads, as it was last seen */
+	bool		 told;		/* the program chose the arena */
 	size_t		 bytes;		/* that grown stacks may hold */
 	struct cache_class class[SIZE_NCLASSES];
 	/* Under the registry's lock. */
@@ -174,9 +177,11 @@ struct arena *cache_arena_none(void);
 void	 cache_free_none(void *);
 /* A slot of an explicit arena: only who is bound to that keeps it. */
 void	 cache_free_explicit(struct cache *, void *, struct slab *);
-/* Bind this thread to another arena, and count it there; false: it has no
+/* Bind this thread to an arena for good, and count it there; false: it has no
  * cache, or there is no such arena. */
 bool	 cache_bind(unsigned index);
+/* The number of arenas to spread over has changed. */
+void	 cache_rebind(struct cache *, uint64_t now);
 /* This thread's arena: 0 for one without a cache. */
 struct arena *cache_arena(void);
 /* Every so many large requests: the clock and the deadlines. */

@@ -119,6 +119,8 @@ cache_attach(void)
 		return (NULL);
 	c->arena = set_bind();
 	c->resets = load_rlx(&c->arena->resets);
+	c->spreads = load_rlx(&set_spreads);
+	c->told = false;
 	store_rlx(&c->inside, 1);
 	cache_self = c;
 	gate_leave_stray();
@@ -169,16 +171,12 @@ cache_leave(void)
 		store_rel(&c->inside, c->inside - 1);
 }
 
-bool
-cache_bind(unsigned index)
+/* To an arena that this thread is counted in already. */
+static void
+cache_move(struct cache *c, struct arena *a, uint64_t now)
 {
-	uint64_t now = load_rlx(&decay_clock);
-	struct cache *c = cache_self;
-	struct arena *a, *old;
+	struct arena *old = c->arena;
 
-	if (cache_is_sentinel(c) || (a = set_bind_to(index)) == NULL)
-		return (false);
-	old = c->arena;
 	cache_flush_all(c, now);
 	cache_account(c);
 	c->arena = a;
@@ -186,7 +184,33 @@ cache_bind(unsigned index)
 	arena_unbind(old);
 	arena_collect(old, now);
 	set_freed(old, now);
+}
+
+bool
+cache_bind(unsigned index)
+{
+	struct cache *c = cache_self;
+	struct arena *a;
+
+	if (cache_is_sentinel(c))
+		return (index == arena_zero()->ind);
+	if (index != c->arena->ind) {
+		if ((a = set_bind_to(index)) == NULL)
+			return (false);
+		cache_move(c, a, load_rlx(&decay_clock));
+	}
+	c->told = true;
 	return (true);
+}
+
+void DSM_COLD
+cache_rebind(struct cache *c, uint64_t now)
+{
+	struct arena *a;
+
+	c->spreads = load_rlx(&set_spreads);
+	if (!c->told && (a = set_rebind(c->arena)) != c->arena)
+		cache_move(c, a, now);
 }
 
 struct arena *

@@ -178,8 +178,6 @@ CTL_HANDLER(ctl_thread_arena)
 CTL_HANDLER(ctl_thread_arena_set)
 {
 
-	if (v->u == cache_arena()->ind)
-		return (0);
 	return (cache_bind(v->u) ? 0 : EFAULT);
 }
 

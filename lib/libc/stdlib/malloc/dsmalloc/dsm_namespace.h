@@ -401,6 +401,7 @@
 #define	set_purge_all	__dsm_set_purge_all
 #define	set_purge_pool	__dsm_set_purge_pool
 #define	set_purge_sparse __dsm_set_purge_sparse
+#define	set_rebind	__dsm_set_rebind
 #define	set_recap	__dsm_set_recap
 #define	set_reclaim	__dsm_set_reclaim
 #define	set_relieve	__dsm_set_relieve
@@ -408,6 +409,7 @@
 #define	set_shed_muzzy	__dsm_set_shed_muzzy
 #define	set_spare	__dsm_set_spare
 #define	set_spread	__dsm_set_spread
+#define	set_spreads	__dsm_set_spreads
 #define	set_stats_add	__dsm_set_stats_add
 #define	set_stats_read	__dsm_set_stats_read
 #define	set_threads	__dsm_set_threads
@@ -457,6 +459,7 @@
 #define	cache_postfork_any	__dsm_cache_postfork_any
 #define	cache_postfork_child	__dsm_cache_postfork_child
 #define	cache_prefork	__dsm_cache_prefork
+#define	cache_rebind	__dsm_cache_rebind
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel

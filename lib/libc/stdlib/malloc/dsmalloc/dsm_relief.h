@@ -19,10 +19,10 @@
  *
  * From RELIEF_ACTIVE held on it also reads what the control group allows, when
  * some time has passed since it did.  Limits that are a share follow that, and
- * so do the number of arenas that new threads are spread over, where the
- * option does not say it, and the caps on dirty memory and caches.  Not before:
- * a sandbox that kills forbids opening files.  Only shares that the options
- * ask for are made out at the start.
+ * so do the number of arenas that threads are spread over, where the option
+ * does not say it, and the caps on dirty memory and caches.  Not before: a
+ * sandbox that kills forbids opening files.  Only shares that the options ask
+ * for are made out at the start.
  *
  * Locks: none; one thread at a time is let in to read, others go on.
  */

@@ -22,6 +22,7 @@ static struct set *set_common = &set_first;
 static int64_t	 set_ms[PAGES_KINDS];	/* of sets to be made; atomic */
 static size_t	 set_oversize;		/* of arenas to be made; atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
+uint32_t	 set_spreads;
 
 static void
 set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
@@ -215,13 +216,14 @@ set_boot(void)
 	return (a != NULL);
 }
 
-struct arena *
-set_bind(void)
+/* The automatic arena that a thread is to be bound to next. */
+static struct arena *
+set_choose(void)
 {
 	struct arena *a, *best = NULL;
 	unsigned i, none = arena_nauto();
 
-	lock_take(&set_lock);
+	LOCK_ASSERT(&set_lock);
 	for (i = arena_nauto(); i-- > 0;)
 		if ((a = arena_get(i)) == NULL)
 			none = i;
@@ -232,9 +234,36 @@ set_bind(void)
 	    none < DSM_MIN(arena_nauto(), load_rlx(&set_most)) &&
 	    (a = set_add_auto(none)) != NULL)
 		best = a;
-	add_rlx(&best->nthreads, 1);
-	lock_drop(&set_lock);
 	return (best);
+}
+
+struct arena *
+set_bind(void)
+{
+	struct arena *a;
+
+	lock_take(&set_lock);
+	a = set_choose();
+	add_rlx(&a->nthreads, 1);
+	lock_drop(&set_lock);
+	return (a);
+}
+
+struct arena *
+set_rebind(struct arena *old)
+{
+	bool may = old->ind < load_rlx(&set_most);
+	struct arena *a = old;
+
+	lock_take(&set_lock);
+	if (!may || load_rlx(&old->nthreads) > 1)
+		a = set_choose();
+	if (may && load_rlx(&a->nthreads) + 1 >= load_rlx(&old->nthreads))
+		a = old;
+	if (a != old)
+		add_rlx(&a->nthreads, 1);
+	lock_drop(&set_lock);
+	return (a);
 }
 
 struct arena *
@@ -258,7 +287,11 @@ void
 set_spread(unsigned n)
 {
 
+	n = DSM_MIN(n, arena_nauto());
+	if (n == DSM_MIN(load_rlx(&set_most), arena_nauto()))
+		return;
 	store_rlx(&set_most, n);
+	add_rlx(&set_spreads, 1);
 }
 
 /* Bytes of pages in use. */

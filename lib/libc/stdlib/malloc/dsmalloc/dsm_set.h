@@ -123,6 +123,10 @@ struct set_totals {
 bool	 set_boot(void);
 /* The automatic arena with the fewest threads; counts one more. */
 struct arena *set_bind(void);
+/* The same for a thread that is bound to one already, which stays where it is
+ * unless that is one too many or has at least two threads more; it is not
+ * counted there any less. */
+struct arena *set_rebind(struct arena *);
 /* The same for an arena by its index, which is made if it is an automatic
  * one; NULL where there is none. */
 struct arena *set_bind_to(unsigned index);
@@ -147,6 +151,7 @@ void	 set_open(struct set *);
 void	 set_stats_add(const struct set *, struct stats_arena *);
 /* Spread threads over so many arenas at the most. */
 void	 set_spread(unsigned n);
+DSM_HIDDEN uint32_t set_spreads;	/* atomic; how often that changed */
 
 /* For the parts of set.  Every set; the arenas of one, in the order in which
  * they were made. */

@@ -222,7 +222,7 @@ set_cap(struct set *s)
 	dirty = set_pages(s, &active);
 	waste = set_waste(s, active);
 	stock = dirty - DSM_MIN(dirty, set_dirty(s));
-	idle = load_rlx(&limit_idle);
+	idle = limit_unused();
 	cap = DSM_MIN(set_allowed(s, active, waste), idle);
 	step = (load_rlx(&set_dirty_most) < 0 ? cap : set_dirty_least()) / 8;
 	low = cap - cap / 8;

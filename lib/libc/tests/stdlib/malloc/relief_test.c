@@ -181,6 +181,95 @@ ATF_TC_BODY(quota, tc)
 	follow(fake_quota);
 }
 
+static pthread_barrier_t	move, moved;
+static unsigned int		where[6];
+
+/* The arena in which a thread is now, after some ticks. */
+static unsigned int
+here(void)
+{
+	unsigned int i, ind;
+	size_t len;
+
+	for (i = 0; i < 200000; i++)
+		free(hidep(malloc(hide(100))));
+	len = sizeof(ind);
+	ATF_REQUIRE_EQ(0, mallctl("thread.arena", &ind, &len, NULL, 0));
+	return (ind);
+}
+
+static void *
+live_on(void *arg)
+{
+	unsigned int *ind, last, round;
+
+	ind = arg;
+	last = 1;
+	/* The first two choose, where they may be already. */
+	if (ind < where + 2)
+		ATF_REQUIRE_EQ(0, mallctl("thread.arena", NULL, NULL, &last,
+		    sizeof(last)));
+	for (round = 0; round < 3; round++) {
+		(void)pthread_barrier_wait(&move);
+		*ind = here();
+		(void)pthread_barrier_wait(&moved);
+	}
+	return (NULL);
+}
+
+/* How many of the threads that may be moved are in arena 0 now. */
+static unsigned int
+in_first(void)
+{
+	unsigned int i, n;
+
+	(void)pthread_barrier_wait(&move);
+	(void)pthread_barrier_wait(&moved);
+	ATF_CHECK_EQ(1, where[0]);
+	ATF_CHECK_EQ(1, where[1]);
+	for (i = 2, n = 0; i < nitems(where); i++)
+		n += where[i] == 0;
+	return (n);
+}
+
+ATF_TC(rebind);
+ATF_TC_HEAD(rebind, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Threads that run move with the quota, "
+	    "but those that the program has bound");
+	atf_tc_set_md_var(tc, "timeout", "60");
+}
+ATF_TC_BODY(rebind, tc)
+{
+	pthread_t t[nitems(where)];
+	unsigned int i, n;
+
+	if (arena_count() < 2)
+		atf_tc_skip("one processor");
+	begin("0::/g\n", MOUNT);
+	fake_quota("200000");
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&move, NULL,
+	    (unsigned int)nitems(t) + 1));
+	ATF_REQUIRE_EQ(0, pthread_barrier_init(&moved, NULL,
+	    (unsigned int)nitems(t) + 1));
+	for (i = 0; i < nitems(t); i++)
+		ATF_REQUIRE_EQ(0, pthread_create(&t[i], NULL, live_on,
+		    &where[i]));
+	grow(64);
+	n = in_first();
+	ATF_CHECK_MSG(n < 4, "all are in the first arena");
+	fake_quota("100000");
+	later();
+	ATF_CHECK_EQ(4, in_first());
+	fake_quota("200000");
+	later();
+	n = in_first();
+	ATF_CHECK_MSG(n > 0 && n < 4, "%u of 4 are in the first arena", n);
+	for (i = 0; i < nitems(t); i++)
+		ATF_REQUIRE_EQ(0, pthread_join(t[i], NULL));
+}
+
 #define	REAL	"/sys/fs/cgroup/cpu/dsmalloc-test"
 
 static char	real[64];
@@ -254,6 +343,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, memory);
 	ATF_TP_ADD_TC(tp, idle);
 	ATF_TP_ADD_TC(tp, quota);
+	ATF_TP_ADD_TC(tp, rebind);
 	ATF_TP_ADD_TC(tp, real_quota);
 
 	return (atf_no_error());
