@@ -47,9 +47,10 @@
  * for a twentieth, from hpa_hugify_delay_ms on, becomes a huge page, be it one
  * that was broken up and has filled again or one from when the process was
  * small.  That takes half a millisecond, so a visit makes one at the most, and
- * only if so much of its time is left.  One that cannot be made is marked like
- * one that was broken up, for else it might become huge by itself later.  Who walks through a heap at random gets
- * it back in a million steps (20 ns each with 16 MiB, 250 with 512).
+ * only if so much of its time is left.  Who walks through a heap at random gets
+ * it back in a million steps (20 ns each with 16 MiB, 250 with 512).  One that
+ * cannot be made is marked like one that was broken up, for else it might
+ * become huge by itself later.
  *
  * Locks: the set's, one for all arenas that share pages; below bin and
  * large, above pool.

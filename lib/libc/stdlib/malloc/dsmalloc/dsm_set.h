@@ -28,11 +28,12 @@
  * is over too, in rounds and visits of their own; free pages of slabs are
  * neither dirty nor muzzy in any figure, and always go by force.  By amount:
  * dirty memory is capped, and what is beyond the cap is purged by who frees it,
- * or has lowered it, however long that takes (set_cap()).  By growth: a set that
- * takes fresh pages while it has more than its use explains sheds free ones
- * (set_grown_slow()), what is too much in any case, and a little more as a
+ * or has lowered it, however long that takes (set_cap()).  By growth: a set
+ * that takes fresh pages while it has more than its use explains sheds free
+ * ones (set_grown_slow()), what is too much in any case, and a little more as a
  * visit's time allows; where that is not enough, threads give back what they
- * keep unused.  For both, muzzy pages are gone: the kernel may have them.  By limit: near
+ * keep unused.
+ * For both, muzzy pages are gone: the kernel may have them.  By limit: near
  * one, what is free goes by force whatever its age, muzzy pages first
  * (dsm_relief.h).
  *
