@@ -204,7 +204,7 @@ pool_give_back(struct pool *pl, void *p, size_t size, uint64_t now)
 		lock_drop(&pl->lock);
 	}
 	pool_free(pl, p, size, gone ? 0 : size, now);
-	if (gone && !conf.retain)
+	if (gone && (!conf.retain || unlikely(load_rlx(&limit_wall) != 0)))
 		pool_trim(pl);
 }
 

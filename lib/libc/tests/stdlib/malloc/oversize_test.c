@@ -243,6 +243,33 @@ ATF_TC_BODY(huge, tc)
 			    0x5a));
 }
 
+ATF_TC(refused);
+ATF_TC_HEAD(refused, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where the system has refused memory "
+	    "the address space goes back too");
+}
+ATF_TC_BODY(refused, tc)
+{
+	struct rlimit rl;
+	long before;
+	char *p;
+
+	p = take(MIB(64));
+	before = proc_number("/proc/self/status", "VmSize:");
+	ATF_REQUIRE(before > 0);
+	ATF_REQUIRE_EQ(0, getrlimit(RLIMIT_AS, &rl));
+	rl.rlim_cur = ((rlim_t)before << 10) + MIB(4);
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	ATF_REQUIRE_EQ(NULL, hidep(malloc(hide(MIB(32)))));
+	free(p);
+	rl.rlim_cur = rl.rlim_max;
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_AS, &rl));
+	ATF_CHECK(proc_number("/proc/self/status", "VmSize:") + (64 << 10) <=
+	    before + (1 << 10));
+}
+
 ATF_TC(resized);
 ATF_TC_HEAD(resized, tc)
 {
@@ -392,6 +419,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, others);
 	ATF_TP_ADD_TC(tp, at_run_time);
 	ATF_TP_ADD_TC(tp, huge);
+	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, resized);
 	ATF_TP_ADD_TC(tp, hooks);
 	ATF_TP_ADD_TC(tp, within);
