@@ -44,7 +44,7 @@ bin_move_to(struct bin *b, struct regions *rs)
 {
 
 	lock_take(&b->lock);
-	store_rlx(&b->decay, rs->pool->decay);
+	store_rel(&b->decay, rs->pool->decay);
 	store_rel(&b->regions, rs);
 	lock_drop(&b->lock);
 }
@@ -97,6 +97,7 @@ bin_roomy(const struct bin *b)
 bool DSM_NOINLINE
 bin_relist(struct bin *b, struct slab *s, uint64_t now)
 {
+	bool freed = s->most != SLAB_NEVER;
 	unsigned list;
 
 	LOCK_ASSERT(&b->lock);
@@ -114,6 +115,9 @@ bin_relist(struct bin *b, struct slab *s, uint64_t now)
 	list = slab_fullness(s);
 	s->list = (uint8_t)list;
 	TAILQ_INSERT_HEAD(&b->list[list], s, link);
+	/* Its free pages are for a round to see, be nothing else dirty. */
+	if (freed && list != 0)
+		decay_thin(load_rlx(&b->decay));
 	return (true);
 }
 

@@ -162,10 +162,11 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 	struct slab *v[BIN_ROUND];
 	bool given[BIN_ROUND];
 	struct bin_ranges br;
-	size_t bytes = bu->bytes;
+	size_t before, bytes = bu->bytes;
 	unsigned done, i, n;
 
 	do {
+		before = bu->bytes;
 		lock_take(&b->lock);
 		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
 		lock_drop(&b->lock);
@@ -183,7 +184,9 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 				bin_seen(b, v[i], given[i] ? bin_kept(v[i]) :
 				    SLAB_WHOLE);
 		bin_unlock(b, now);
-	} while (n != 0 && budget_left(bu));
+		/* Slabs of which nothing goes take time all the same. */
+	} while (n != 0 && budget_left(bu) && (bu->bytes != before ||
+	    !budget_late(bu)));
 	return (bu->bytes - bytes);
 }
 
@@ -200,8 +203,11 @@ bin_take_next(struct region *r, unsigned *page, uint64_t now)
 	while ((s = slab_next(r, page, &b)) != NULL) {
 		at = *page - 1;
 		lock_take(&b->lock);
-		/* It may have been closed, and be another bin's by now. */
-		ok = slab_at(r, at) == s && s->span.owner == b &&
+		/* It may have been closed, and be another bin's by now.  The
+		 * map is read first: slab_open() writes it last. */
+		ok = slab_at(r, at) == s;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		ok = ok && s->span.owner == b &&
 		    s->list != SLAB_UNLISTED && bin_kept(s) < s->kept;
 		if (ok)
 			bin_unlist(b, s);

@@ -43,13 +43,14 @@ struct budget {
 	bool		 lazy;		/* and how, if it is dirty */
 	bool		 every;		/* page, whatever that breaks up */
 	uint64_t	 now;		/* since when it is muzzy then, ms */
+	bool		 tried;		/* there were pages of regions to purge */
 	bool		 reaps;		/* tell of a huge page broken up: */
 	struct region	*broken;	/* busy, for region_reaped() */
 };
 
 #define	BUDGET_ALL							\
 	{ UINT64_MAX, 0, SIZE_MAX, 0, false, PAGES_DIRTY, false, false,	\
-	    0, false, NULL }
+	    0, false, false, NULL }
 
 /* What was purged of one kind. */
 struct purged {

@@ -24,7 +24,7 @@ decay_init(struct decay *d, int64_t ms)
 	d->next = DECAY_NEVER;
 	d->start = d->begun = 0;
 	d->visited = 0;
-	d->busy = 0;
+	d->busy = d->thin = 0;
 }
 
 uint64_t

@@ -61,6 +61,8 @@ struct decay {
 					   begun anew */
 	uint64_t	visited;	/* atomic; when last */
 	uint32_t	busy;		/* atomic; a visit is on */
+	uint32_t	thin;		/* atomic; since the round began slabs
+					   have become sparse */
 };
 
 DSM_HIDDEN uint64_t	decay_clock;		/* ms, as last read by anyone */
@@ -80,6 +82,16 @@ decay_stir(struct decay *d)
 
 	if (d != NULL && unlikely(load_rlx(&d->next) == DECAY_NEVER))
 		decay_arm(d, load_rlx(&decay_clock));
+}
+
+/* Free pages that are not dirty, which this round may have passed by. */
+static inline void
+decay_thin(struct decay *d)
+{
+
+	if (d != NULL && load_rlx(&d->thin) == 0)
+		store_rlx(&d->thin, 1);
+	decay_stir(d);
 }
 
 /* A new time; what is dirty already is looked at within it. */

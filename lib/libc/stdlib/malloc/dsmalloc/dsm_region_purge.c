@@ -346,6 +346,7 @@ regions_purge_held(struct regions *rs, struct region_purge *rp,
 	bool failed;
 	size_t bytes;
 
+	b->tried = true;
 	done = regions_give(rs, rp, b, &how);
 	failed = done < rp->n && !how.lazy && budget_left(b);
 	lock_take(&rs->lock);
@@ -384,7 +385,7 @@ regions_pass(struct regions *rs, enum pages kind)
 {
 
 	lock_take(&rs->lock);
-	rs->pass[kind]++;
+	store_rlx(&rs->pass[kind], rs->pass[kind] + 1);
 	rs->seen[kind] = 0;
 	if (kind == PAGES_DIRTY)
 		store_rlx(&rs->nnew, 0);

@@ -33,9 +33,10 @@ set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
 	decay_init(&s->muzzy, muzzy_ms);
 	s->look = set_dirty_least();
 	s->capping = false;
-	s->peak = s->pause = 0;
+	store_rlx(&s->peak, 0);
+	s->pause = 0;
 	s->round = s->muzzy_round = 0;
-	s->first = s->cursor = s->stage = 0;
+	s->first = s->cursor = s->stage = s->barren = 0;
 	s->muzzy_stage = false;
 	memset(&s->grown, 0, sizeof(s->grown));
 	memset(&s->capped, 0, sizeof(s->capped));

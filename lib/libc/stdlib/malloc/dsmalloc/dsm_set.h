@@ -23,7 +23,8 @@
  * first, then runs of regions, then free pages of sparse slabs.  To break up a
  * huge page takes longer than a visit should: of one that is, all slabs are
  * seen to at once, so that each is broken up for all that it holds.  Visits end
- * when nothing is dirty and a round has come by all slabs.  With a time
+ * when nothing is dirty, but for what is not worth breaking up a huge page for,
+ * and a round has come by all slabs since one of them thinned out.  With a time
  * for muzzy pages what is dirty is purged lazily, and by force when that time
  * is over too, in rounds and visits of their own; free pages of slabs are
  * neither dirty nor muzzy in any figure, and always go by force.  By amount:
@@ -82,6 +83,9 @@ struct set {
 	unsigned	 first;		/* bin of that, modulo their number, */
 	unsigned	 cursor;	/* and how many were looked at */
 	unsigned	 stage;		/* what the next visit begins with */
+	bool		 tried;		/* pages of regions were purged in it */
+	size_t		 still;		/* what was dirty as the last one ended */
+	unsigned	 barren;	/* that many did not change it */
 	uint64_t	 muzzy_round;	/* the same of what is muzzy */
 	bool		 muzzy_stage;
 	/* Atomic. */

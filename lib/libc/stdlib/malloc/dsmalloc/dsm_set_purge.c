@@ -113,6 +113,7 @@ static void
 set_round(struct set *s, uint64_t now)
 {
 
+	store_rlx(&s->decay.thin, 0);
 	set_spare(s, now);
 	if (pool_is_lent(&s->pool))
 		regions_trim(&s->regions, false);
@@ -136,6 +137,16 @@ set_bin(const struct set *s, unsigned i, unsigned *class)
 	return (a);
 }
 
+/* The arena after one; the first after the last. */
+static struct arena *
+set_after(const struct set *s, struct arena *a)
+{
+
+	if (a != NULL)
+		a = set_arena(s, load_acq(&a->next));
+	return (a != NULL ? a : set_arena(s, load_acq(&s->arenas)));
+}
+
 /* Sparse slabs of bins up to a part of all. */
 static void
 set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
@@ -143,10 +154,16 @@ set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
 	unsigned class, n = set_nbins(s), end = n * part / DECAY_PARTS;
 	struct arena *a;
 
+	if (s->cursor >= end)
+		return;
+	a = set_bin(s, (s->first + s->cursor) % n, &class);
 	for (; s->cursor < end; s->cursor++) {
-		a = set_bin(s, (s->first + s->cursor) % n, &class);
 		if (a != NULL && !arena_purge_bin(a, class, b, now))
 			break;
+		if (++class == SIZE_NCLASSES) {
+			class = 1;
+			a = set_after(s, a);
+		}
 	}
 }
 
@@ -166,17 +183,45 @@ set_purge_pool(struct set *s, const struct decay *d, struct budget *b,
 	(void)pool_purge(&s->pool, old, held - DSM_MIN(held, owed), b);
 }
 
+/* Rounds in which nothing was to be purged and nothing changed: what is freed
+ * as one begins is old by the end of the second. */
+#define	SET_BARREN	3
+
 static bool
-set_owes(const struct set *s)
+set_stocks(const struct set *s)
 {
 	const struct arena *a;
 
-	if (set_dirty(s) != 0)
-		return (true);
 	SET_ARENAS(s, a)
 		if (load_rlx(&a->large.nstock) != 0)
 			return (true);
 	return (false);
+}
+
+static bool
+set_owes(const struct set *s)
+{
+
+	return (set_dirty(s) != 0 || set_stocks(s));
+}
+
+/* Is all that is left in huge pages that are not worth breaking up for it? */
+static bool
+set_is_barren(const struct set *s)
+{
+
+	return (s->barren >= SET_BARREN && set_dirty(s) == s->still &&
+	    load_rlx(&s->pool.held[PAGES_DIRTY]) == 0 && !set_stocks(s));
+}
+
+static void
+set_round_over(struct set *s)
+{
+	size_t dirty = set_dirty(s);
+
+	s->barren = s->tried || dirty != s->still ? 0 : s->barren + 1;
+	s->still = dirty;
+	s->tried = false;
 }
 
 /* Are there slabs that this round has not come to?  It may be the last. */
@@ -184,21 +229,26 @@ static bool
 set_is_amid(const struct set *s)
 {
 
-	return (load_rlx(&s->decay.ms) != 0 && s->cursor < set_nbins(s));
+	return (load_rlx(&s->decay.ms) != 0 && (s->cursor < set_nbins(s) ||
+	    load_rlx(&s->decay.thin) != 0));
 }
 
-/* The same when a visit ends, and nobody may come again: also what others have
- * freed since the round began. */
+/* Is somebody to come again, once all slabs were seen?  Who frees more has it
+ * asked anew. */
 static bool
-set_owes_yet(struct set *s, uint64_t now)
+set_is_due_again(struct set *s, uint64_t now)
 {
 	struct arena *a;
 
-	if (set_owes(s))
+	if (set_owes(s) && !set_is_barren(s))
 		return (true);
+	/* What others have freed since the round began. */
 	SET_ARENAS(s, a)
 		arena_collect(a, now);
-	return (set_owes(s));
+	if (set_owes(s) && !set_is_barren(s))
+		return (true);
+	s->barren = 0;
+	return (false);
 }
 
 /* A huge page was broken up, which is most of the work: with what it was for
@@ -249,8 +299,11 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 	if (!conf.retain)
 		pool_trim(&s->pool);
 	/* The pages of regions do not wait for those of slabs. */
-	if (part == DECAY_PARTS && (!b->more || s->stage == 0))
+	s->tried |= b->tried;
+	if (part == DECAY_PARTS && (!b->more || s->stage == 0)) {
+		set_round_over(s);
 		decay_turn(&s->decay, now);
+	}
 }
 
 /* With a decay time of 0 everything goes, and who makes it dirty pays. */
@@ -268,7 +321,7 @@ set_due(struct set *s, uint64_t now, uint64_t ns)
 		set_visit(s, &b, now);
 	}
 	set_eased(s, &b);
-	decay_end(&s->decay, set_is_amid(s) || set_owes_yet(s, now), b.more,
+	decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now), b.more,
 	    now);
 }
 
@@ -382,7 +435,8 @@ set_decay_now(struct set *s, uint64_t now)
 		set_ease(s, &b, now);
 		set_visit(s, &b, now);
 		set_eased(s, &b);
-		decay_end(&s->decay, set_owes(s), false, now);
+		decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now),
+		    false, now);
 	}
 	b = (struct budget)BUDGET_ALL;
 	if (decay_enter(&s->muzzy, now)) {

@@ -179,6 +179,7 @@ slab_open(struct regions *rs, struct bin *bin, unsigned class, unsigned tag)
 	s->owed = 0;
 	slab_far(s)->arrived = 0;
 	slab_fill_avail(s);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	map_set(s->span.addr, g->bytes, s, tag);
 	return (s);
 }

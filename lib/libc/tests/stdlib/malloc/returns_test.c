@@ -90,11 +90,9 @@ ATF_TC_HEAD(pages_of_slabs, tc)
 	atf_tc_set_md_var(tc, "descr", "A purge gives back every free page "
 	    "between others, also of huge pages in use");
 }
-/* Free every second page of TOTAL; the resident memory before. */
-static long
-free_halves(void)
+static void
+take_pages(void)
 {
-	long before;
 	size_t i;
 
 	nblocks = TOTAL / 4096;
@@ -105,10 +103,30 @@ free_halves(void)
 		ATF_REQUIRE(block[i] != NULL);
 		memset(block[i], 1, 4096);
 	}
+}
+
+/* Free every second page; the resident memory before. */
+static long
+free_halves(void)
+{
+	long before;
+	size_t i;
+
 	before = rss_mib();
 	for (i = 0; i < nblocks; i += 2)
 		free(block[i]);
 	return (before);
+}
+
+/* Calls of malloc, a millisecond each, while more is resident than that. */
+static void
+idle(int ms, long limit)
+{
+
+	for (; ms > 0 && rss_mib() >= limit; ms--) {
+		usleep(1000);
+		free(malloc(hide(100)));
+	}
 }
 
 /* Most of that has gone, and the others are as they were. */
@@ -129,6 +147,7 @@ ATF_TC_BODY(pages_of_slabs, tc)
 	long before;
 
 	set("arena.4096.dirty_decay_ms", (size_t)-1);
+	take_pages();
 	before = free_halves();
 	purge();
 	check_halves(before);
@@ -145,17 +164,33 @@ ATF_TC_HEAD(slabs_decay, tc)
 ATF_TC_BODY(slabs_decay, tc)
 {
 	long before;
-	int i;
 
+	take_pages();
 	before = free_halves();
 	/* What is dirty beside them has gone long before they have. */
 	set("arena.4096.dirty_decay_ms", 20);
 	free(malloc(hide(100000)));
-	for (i = 0; i < 20000 && rss_mib() >= before - (long)(TOTAL >> 20) *
-	    4 / 10; i++) {
-		usleep(1000);
-		free(malloc(hide(100)));
-	}
+	idle(20000, before - (long)(TOTAL >> 20) * 4 / 10);
+	check_halves(before);
+}
+
+ATF_TC(thinned);
+ATF_TC_HEAD(thinned, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "So do those of slabs that thin out when "
+	    "nothing is dirty and all rounds are over");
+	atf_tc_set_md_var(tc, "timeout", "120");
+}
+ATF_TC_BODY(thinned, tc)
+{
+	long before;
+
+	set("arena.4096.dirty_decay_ms", 20);
+	take_pages();
+	idle(500, 0);
+	before = free_halves();
+	idle(20000, before - (long)(TOTAL >> 20) * 4 / 10);
 	check_halves(before);
 }
 
@@ -332,6 +367,7 @@ ATF_TP_ADD_TCS(tp)
 
 	ATF_TP_ADD_TC(tp, pages_of_slabs);
 	ATF_TP_ADD_TC(tp, slabs_decay);
+	ATF_TP_ADD_TC(tp, thinned);
 	ATF_TP_ADD_TC(tp, silence);
 	ATF_TP_ADD_TC(tp, kept);
 	ATF_TP_ADD_TC(tp, asleep);
