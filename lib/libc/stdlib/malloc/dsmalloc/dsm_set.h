@@ -84,8 +84,8 @@ struct set {
 	unsigned	 cursor;	/* and how many were looked at */
 	unsigned	 stage;		/* what the next visit begins with */
 	bool		 tried;		/* pages of regions were purged in it */
-	size_t		 still;		/* what was dirty as the last one ended */
-	unsigned	 barren;	/* that many did not change it */
+	size_t		 still;		/* dirty as the last one ended, */
+	unsigned	 barren;	/* and so many left that as it was */
 	uint64_t	 muzzy_round;	/* the same of what is muzzy */
 	bool		 muzzy_stage;
 	/* Atomic. */

@@ -6,8 +6,8 @@
 
 /*
  * h_thp [-d | -s] MIB [BLOCKS]: use so much memory in small objects, then so
- * many blocks of 3,000,000 bytes, and print in KiB: what of the process is in huge
- * pages, how long the mappings with these blocks are that have advice for or
+ * many blocks of 3,000,000 bytes, and print in KiB: what of the process is in
+ * huge pages, how long the mappings with these blocks are that have advice for or
  * against them, and all others that have advice for them; by malloc's own
  * account what is dirty, and how many huge pages its records have.  -d: with huge pages
  * switched off for this process, and those that it executes.  -s: stay for a

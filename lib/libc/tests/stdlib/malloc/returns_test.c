@@ -178,8 +178,8 @@ ATF_TC(thinned);
 ATF_TC_HEAD(thinned, tc)
 {
 
-	atf_tc_set_md_var(tc, "descr", "So do those of slabs that thin out when "
-	    "nothing is dirty and all rounds are over");
+	atf_tc_set_md_var(tc, "descr", "So do those of slabs that thin out "
+	    "when nothing is dirty and all rounds are over");
 	atf_tc_set_md_var(tc, "timeout", "120");
 }
 ATF_TC_BODY(thinned, tc)
