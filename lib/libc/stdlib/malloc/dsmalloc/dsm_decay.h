@@ -84,14 +84,16 @@ decay_stir(struct decay *d)
 		decay_arm(d, load_rlx(&decay_clock));
 }
 
-/* Free pages that are not dirty, which this round may have passed by. */
+/* Free pages that are not dirty, which this round may have passed by: until
+ * the next one begins, visits go on. */
 static inline void
 decay_thin(struct decay *d)
 {
 
-	if (d != NULL && load_rlx(&d->thin) == 0)
+	if (d != NULL && unlikely(load_rlx(&d->thin) == 0)) {
 		store_rlx(&d->thin, 1);
-	decay_stir(d);
+		decay_stir(d);
+	}
 }
 
 /* A new time; what is dirty already is looked at within it. */
