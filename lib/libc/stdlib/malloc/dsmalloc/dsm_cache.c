@@ -200,6 +200,31 @@ cache_trim(struct cache *c, uint64_t now)
 	set_freed(c->arena, now);
 }
 
+void
+cache_move(struct cache *c, struct arena *a, uint64_t now)
+{
+	struct arena *old = c->arena;
+
+	cache_flush_all(c, now);
+	cache_account(c);
+	c->arena = a;
+	c->resets = load_rlx(&a->resets);
+	arena_unbind(old);
+	arena_collect(old, now);
+	set_freed(old, now);
+}
+
+/* The number of arenas to spread over has changed. */
+static void DSM_COLD
+cache_rebind(struct cache *c, uint64_t now)
+{
+	struct arena *a;
+
+	c->spreads = load_rlx(&set_spreads);
+	if (!c->told && (a = set_rebind(c->arena)) != c->arena)
+		cache_move(c, a, now);
+}
+
 /* The clock, the pace of ticks, the deadlines, idle stacks. */
 static void
 cache_tick(struct cache *c, bool freed)

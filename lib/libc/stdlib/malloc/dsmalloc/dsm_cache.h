@@ -180,8 +180,8 @@ void	 cache_free_explicit(struct cache *, void *, struct slab *);
 /* Bind this thread to an arena for good, and count it there; false: it has no
  * cache, or there is no such arena. */
 bool	 cache_bind(unsigned index);
-/* The number of arenas to spread over has changed. */
-void	 cache_rebind(struct cache *, uint64_t now);
+/* Serve it from another arena, which its thread is counted in already. */
+void	 cache_move(struct cache *, struct arena *, uint64_t now);
 /* This thread's arena: 0 for one without a cache. */
 struct arena *cache_arena(void);
 /* Every so many large requests: the clock and the deadlines. */

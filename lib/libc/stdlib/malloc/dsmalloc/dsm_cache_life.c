@@ -171,21 +171,6 @@ cache_leave(void)
 		store_rel(&c->inside, c->inside - 1);
 }
 
-/* To an arena that this thread is counted in already. */
-static void
-cache_move(struct cache *c, struct arena *a, uint64_t now)
-{
-	struct arena *old = c->arena;
-
-	cache_flush_all(c, now);
-	cache_account(c);
-	c->arena = a;
-	c->resets = load_rlx(&a->resets);
-	arena_unbind(old);
-	arena_collect(old, now);
-	set_freed(old, now);
-}
-
 bool
 cache_bind(unsigned index)
 {
@@ -201,16 +186,6 @@ cache_bind(unsigned index)
 	}
 	c->told = true;
 	return (true);
-}
-
-void DSM_COLD
-cache_rebind(struct cache *c, uint64_t now)
-{
-	struct arena *a;
-
-	c->spreads = load_rlx(&set_spreads);
-	if (!c->told && (a = set_rebind(c->arena)) != c->arena)
-		cache_move(c, a, now);
 }
 
 struct arena *

@@ -455,11 +455,11 @@
 #define	cache_leave	__dsm_cache_leave
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none
+#define	cache_move	__dsm_cache_move
 #define	cache_postfork	__dsm_cache_postfork
 #define	cache_postfork_any	__dsm_cache_postfork_any
 #define	cache_postfork_child	__dsm_cache_postfork_child
 #define	cache_prefork	__dsm_cache_prefork
-#define	cache_rebind	__dsm_cache_rebind
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
