@@ -87,14 +87,22 @@ keeper_stop(bool wait)
 	store_rlx(&keeper.n, 0);
 }
 
+/* None, where on and it may be. */
+static bool
+keeper_is_lacking(void)
+{
+
+	return (__atomic_load_n(&keeper.on, __ATOMIC_SEQ_CST) &&
+	    load_rlx(&keeper.ready) && load_rlx(&keeper.n) == 0);
+}
+
 /* Is there another number of them than there should be, and that not known? */
 static bool
 keeper_is_unsettled(void)
 {
-	bool none = __atomic_load_n(&keeper.on, __ATOMIC_SEQ_CST) &&
-	    load_rlx(&keeper.ready) && load_rlx(&keeper.n) == 0;
 
-	return (keeper_is_excess() || none != load_rlx(&keeper_needed));
+	return (keeper_is_excess() ||
+	    keeper_is_lacking() != load_rlx(&keeper_needed));
 }
 
 /* One who could not wait may have switched it off meanwhile, or on. */
@@ -105,8 +113,7 @@ keeper_release(void)
 	do {
 		if (keeper_is_excess())
 			keeper_stop(false);
-		store_rlx(&keeper_needed, load_rlx(&keeper.on) &&
-		    load_rlx(&keeper.ready) && load_rlx(&keeper.n) == 0);
+		store_rlx(&keeper_needed, keeper_is_lacking());
 		__atomic_store_n(&keeper.busy, 0, __ATOMIC_SEQ_CST);
 		os_wake(&keeper.busy, UINT32_MAX);
 	} while (keeper_is_unsettled() && keeper_claim(false));

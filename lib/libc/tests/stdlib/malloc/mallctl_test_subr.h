@@ -56,6 +56,19 @@ purge(void)
 	ATF_REQUIRE_EQ(0, mallctl("arena.4096.purge", NULL, NULL, NULL, 0));
 }
 
+/* What of this process is in memory. */
+static inline size_t
+rss_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *f;
+
+	ATF_REQUIRE((f = fopen("/proc/self/statm", "r")) != NULL);
+	ATF_REQUIRE(fscanf(f, "%*u %lu", &pages) == 1);
+	(void)fclose(f);
+	return (pages * (size_t)getpagesize());
+}
+
 /* A new arena, with hooks of its own unless they are NULL. */
 static inline unsigned int
 create(void *hooks)

@@ -22,18 +22,6 @@ static const size_t over[] = { MIB(1), MIB(1) + 1, MIB(1) + KIB(512), MIB(2),
     MIB(5), MIB(64) };
 static const size_t under[] = { 33000, KIB(100), KIB(600), MIB(1) - PAGE };
 
-static size_t
-rss(void)
-{
-	unsigned long pages = 0;
-	FILE *f;
-
-	ATF_REQUIRE((f = fopen("/proc/self/statm", "r")) != NULL);
-	ATF_REQUIRE(fscanf(f, "%*u %lu", &pages) == 1);
-	(void)fclose(f);
-	return (pages * (size_t)getpagesize());
-}
-
 static char *
 take(size_t size)
 {
@@ -71,9 +59,9 @@ check_free(unsigned int ind, size_t size, bool gone)
 	p = take(size);
 	dirty = figure(ind, "pdirty");
 	purged = figure(ind, "dirty_purged");
-	before = rss();
+	before = rss_bytes();
 	free(p);
-	left = rss();
+	left = rss_bytes();
 	if (gone) {
 		ATF_CHECK_MSG(left + least <= before + SLACK,
 		    "%zu bytes: %zu stay", size, left + least - before);
@@ -134,25 +122,26 @@ ATF_TC_BODY(others, tc)
 		p[i] = take(MIB(4));
 	for (i = 0; i < nitems(v); i++)
 		free(v[i]);
-	before = rss();
+	before = rss_bytes();
 	dirty = figure(0, "pdirty");
 	npurge = figure(0, "dirty_npurge");
 	for (i = 0; i < nitems(p); i++)
 		free(p[i]);
-	now = rss();
+	now = rss_bytes();
 	ATF_CHECK_MSG(before - now <= nitems(p) * MIB(4) + SLACK, "%zu KiB",
 	    (before - now) >> 10);
 	ATF_CHECK_EQ_MSG(dirty, figure(0, "pdirty"), "%zu, %zu", dirty,
 	    figure(0, "pdirty"));
 	ATF_CHECK_EQ(npurge + nitems(p), figure(0, "dirty_npurge"));
-	before = rss();
+	before = rss_bytes();
 	for (j = 0; j < 5; j++) {
 		for (i = 0; i < nitems(v); i++)
 			v[i] = take(KIB(100));
 		for (i = 0; i < nitems(v); i++)
 			free(v[i]);
 	}
-	ATF_CHECK_MSG(rss() <= before + SLACK, "%zu more", rss() - before);
+	ATF_CHECK_MSG(rss_bytes() <= before + SLACK, "%zu more",
+	    rss_bytes() - before);
 }
 
 ATF_TC(at_run_time);
@@ -231,10 +220,10 @@ ATF_TC_BODY(huge, tc)
 
 	for (i = 0; i < nitems(v); i++)
 		v[i] = take(i % 4 == 0 ? MIB(1) : KIB(340));
-	before = rss();
+	before = rss_bytes();
 	for (i = 0; i < nitems(v); i += 4)
 		free(v[i]);
-	now = rss();
+	now = rss_bytes();
 	ATF_CHECK_MSG(now + MIB(nitems(v) / 4) <= before + MIB(1),
 	    "%zu KiB of %zu MiB", (before - now) >> 10, nitems(v) / 4);
 	for (i = 0; i < nitems(v); i++)
@@ -285,9 +274,9 @@ ATF_TC_BODY(resized, tc)
 	p = take(MIB(8));
 	dirty = figure(0, "pdirty");
 	purged = figure(0, "dirty_purged");
-	before = rss();
+	before = rss_bytes();
 	ATF_REQUIRE_EQ(p, (q = realloc(p, hide(MIB(3)))));
-	ATF_CHECK(rss() + MIB(5) <= before + SLACK);
+	ATF_CHECK(rss_bytes() + MIB(5) <= before + SLACK);
 	ATF_CHECK_EQ(dirty, figure(0, "pdirty"));
 	ATF_CHECK_EQ(purged + MIB(5) / PAGE, figure(0, "dirty_purged"));
 	/* Too little to go, but enough to be cut off. */
@@ -295,15 +284,15 @@ ATF_TC_BODY(resized, tc)
 	ATF_CHECK_EQ(dirty + KIB(512) / PAGE, figure(0, "pdirty"));
 	ATF_CHECK_EQ(purged + MIB(5) / PAGE, figure(0, "dirty_purged"));
 	p = take(MIB(1));
-	before = rss();
+	before = rss_bytes();
 	ATF_REQUIRE((q = realloc(q, hide(MIB(40)))) != NULL);
-	ATF_CHECK(rss() <= before + SLACK);
+	ATF_CHECK(rss_bytes() <= before + SLACK);
 	ATF_CHECK_EQ(MIB(2) + KIB(512), all_bytes(q, MIB(2) + KIB(512), 0x5a));
 	ATF_CHECK_EQ(purged + MIB(5) / PAGE, figure(0, "dirty_purged"));
 	memset(q, 0x5a, MIB(40));
-	before = rss();
+	before = rss_bytes();
 	free(q);
-	ATF_CHECK(rss() + MIB(40) <= before + SLACK);
+	ATF_CHECK(rss_bytes() + MIB(40) <= before + SLACK);
 	ATF_CHECK_EQ(MIB(1), all_bytes(p, MIB(1), 0x5a));
 	free(p);
 }

@@ -53,18 +53,6 @@ give(char **v)
 	flush();
 }
 
-static size_t
-rss(void)
-{
-	unsigned long pages = 0;
-	FILE *f;
-
-	ATF_REQUIRE((f = fopen("/proc/self/statm", "r")) != NULL);
-	ATF_REQUIRE(fscanf(f, "%*u %lu", &pages) == 1);
-	(void)fclose(f);
-	return (pages * (size_t)getpagesize());
-}
-
 static long
 faults(void)
 {
@@ -91,28 +79,28 @@ ATF_TC_BODY(side_by_side, tc)
 	b = create(NULL);
 	set_times(a, 0);
 	set_times(b, -1);
-	before = rss();
+	before = rss_bytes();
 	take(a, v);
-	bytes = rss() - before;
+	bytes = rss_bytes() - before;
 	ATF_REQUIRE_MSG(bytes >= MIB(30), "%zu bytes", bytes);
 	take(b, w);
-	ATF_CHECK(rss() - before >= 2 * bytes - MIB(1));
+	ATF_CHECK(rss_bytes() - before >= 2 * bytes - MIB(1));
 
 	give(v);
 	ATF_CHECK_EQ(0, figure(a, "pdirty"));
 	ATF_CHECK(figure(a, "dirty_purged") * page >= bytes - MIB(1));
-	ATF_CHECK_MSG(rss() - before <= bytes + MIB(2), "%zu of %zu are left",
-	    rss() - before, 2 * bytes);
+	ATF_CHECK_MSG(rss_bytes() - before <= bytes + MIB(2),
+	    "%zu of %zu are left", rss_bytes() - before, 2 * bytes);
 	give(w);
 	ATF_CHECK(figure(b, "pdirty") * page >= bytes - MIB(2));
 	ATF_CHECK_EQ(0, figure(b, "dirty_purged"));
 	ATF_CHECK_EQ(0, figure(b, "dirty_npurge"));
-	ATF_CHECK_MSG(rss() - before >= bytes - MIB(2), "%zu of %zu are left",
-	    rss() - before, bytes);
+	ATF_CHECK_MSG(rss_bytes() - before >= bytes - MIB(2),
+	    "%zu of %zu are left", rss_bytes() - before, bytes);
 	/* So it is until it is told otherwise. */
 	set_times(b, 0);
 	ATF_CHECK_EQ(0, figure(b, "pdirty"));
-	ATF_CHECK(rss() - before <= MIB(2));
+	ATF_CHECK(rss_bytes() - before <= MIB(2));
 }
 
 ATF_TC(neighbours);
@@ -264,12 +252,12 @@ ATF_TC_BODY(at_run_time, tc)
 	make_dirty(MIB(64));
 	check_dirty(a, MIB(64), MIB(12), MIB(4));
 
-	before = rss();
+	before = rss_bytes();
 	set("dirty_max", MIB(48));
 	check_dirty(0, MIB(48), MIB(1), MIB(8));
 	check_dirty(a, MIB(48), MIB(1), MIB(8));
-	ATF_CHECK_MSG(rss() + MIB(90) <= before, "%zu MiB",
-	    (before - rss()) >> 20);
+	ATF_CHECK_MSG(rss_bytes() + MIB(90) <= before, "%zu MiB",
+	    (before - rss_bytes()) >> 20);
 	/* It holds from then on; looks are an eighth apart. */
 	make_dirty(MIB(128));
 	check_dirty(a, MIB(48), MIB(8), MIB(8));
