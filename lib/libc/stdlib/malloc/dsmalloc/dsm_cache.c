@@ -97,7 +97,6 @@ cache_init(struct cache *c)
 	c->base = c->pace = 1;
 	c->bytes = CACHE_BYTES;
 	c->ticked = c->trimmed = load_rlx(&decay_clock);
-	c->wanting = load_rlx(&set_wanting);
 }
 
 /* The countdown of a class: fewer of larger slots. */
@@ -186,10 +185,18 @@ cache_unused(struct cache *c, unsigned class, bool wanted)
 	return (n);
 }
 
+/* How often too little was shed of the set that its slots are of. */
+static uint32_t
+cache_wanting(const struct cache *c)
+{
+
+	return (load_rlx(&load_acq(&c->arena->set)->wanting));
+}
+
 static void
 cache_trim(struct cache *c, uint64_t now)
 {
-	uint32_t wanting = load_rlx(&set_wanting);
+	uint32_t wanting = cache_wanting(c);
 	unsigned i, n;
 
 	for (i = 1; i < SIZE_NCLASSES; i++)
@@ -201,14 +208,22 @@ cache_trim(struct cache *c, uint64_t now)
 }
 
 void
+cache_serve(struct cache *c, struct arena *a)
+{
+
+	c->arena = a;
+	c->resets = load_rlx(&a->resets);
+	c->wanting = cache_wanting(c);
+}
+
+void
 cache_move(struct cache *c, struct arena *a, uint64_t now)
 {
 	struct arena *old = c->arena;
 
 	cache_flush_all(c, now);
 	cache_account(c);
-	c->arena = a;
-	c->resets = load_rlx(&a->resets);
+	cache_serve(c, a);
 	arena_unbind(old);
 	arena_collect(old, now);
 	set_freed(old, now);
@@ -243,7 +258,7 @@ cache_tick(struct cache *c, bool freed)
 	c->skip = c->pace;
 	c->ticked = now;
 	if (unlikely(now - c->trimmed > CACHE_TRIM_MS ||
-	    c->wanting != load_rlx(&set_wanting) || load_rlx(&limit_tight)))
+	    c->wanting != cache_wanting(c) || load_rlx(&limit_tight)))
 		cache_trim(c, now);
 	if (unlikely(c->spreads != load_rlx(&set_spreads)))
 		cache_rebind(c, now);

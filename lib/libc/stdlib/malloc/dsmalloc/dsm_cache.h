@@ -91,7 +91,7 @@ struct cache {
 	uint64_t	 restarted;	/* all countdowns at one, ns */
 	bool		 wound;		/* since then some may be longer */
 	uint64_t	 trimmed;
-	uint32_t	 wanting;	/* set_wanting, as it was then */
+	uint32_t	 wanting;	/* its set's, as it was then */
 	uint32_t	 spreads;	/* set_spreads, as it was last seen */
 	bool		 told;		/* the program chose the arena */
 	size_t		 bytes;		/* that grown stacks may hold */
@@ -180,7 +180,9 @@ void	 cache_free_explicit(struct cache *, void *, struct slab *);
 /* Bind this thread to an arena for good, and count it there; false: it has no
  * cache, or there is no such arena. */
 bool	 cache_bind(unsigned index);
-/* Serve it from another arena, which its thread is counted in already. */
+/* Serve it from an arena, which its thread is counted in already; one that had
+ * another moves. */
+void	 cache_serve(struct cache *, struct arena *);
 void	 cache_move(struct cache *, struct arena *, uint64_t now);
 /* This thread's arena: 0 for one without a cache. */
 struct arena *cache_arena(void);

@@ -117,8 +117,7 @@ cache_attach(void)
 	cache_enter_stray();
 	if (!conf.tcache || (c = cache_get()) == NULL)
 		return (NULL);
-	c->arena = set_bind();
-	c->resets = load_rlx(&c->arena->resets);
+	cache_serve(c, set_bind());
 	c->spreads = load_rlx(&set_spreads);
 	c->told = false;
 	store_rlx(&c->inside, 1);

@@ -106,10 +106,13 @@ CTL_HANDLER(ctl_epoch_get)
 	return (0);
 }
 
-/* Statistics are fresh at each reading; the epoch only counts. */
+/* Statistics are fresh at each reading; the epoch only counts.  Who raises it
+ * is to find nothing dirty where all goes at once. */
 CTL_HANDLER(ctl_epoch_set)
 {
 
+	if (!hooks_within())
+		set_settle();
 	add_rlx(&ctl_epoch, 1);
 	return (0);
 }

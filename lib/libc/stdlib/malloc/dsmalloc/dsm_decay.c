@@ -93,7 +93,7 @@ static uint64_t
 decay_step(const struct decay *d)
 {
 
-	return (load_rlx(&d->ms) == 0 ? 0 :
+	return (load_rlx(&d->ms) == 0 ? DECAY_LEFT :
 	    DSM_MAX(decay_round(d) / DECAY_STEPS, 1u));
 }
 
@@ -139,7 +139,10 @@ decay_set(struct decay *d, int64_t ms, uint64_t now)
 	store_rlx(&d->ms, ms);
 	store_rlx(&d->start, 0);
 	__atomic_store_n(&d->next, DECAY_NEVER, __ATOMIC_SEQ_CST);
-	decay_arm(d, now);
+	if (ms == 0)
+		decay_due(d, now);
+	else
+		decay_arm(d, now);
 }
 
 bool

@@ -50,6 +50,8 @@
 #define	DECAY_STEPS	32		/* in a round */
 #define	DECAY_PARTS	1024		/* a round, as decay_part() has it */
 #define	DECAY_SOON	1		/* ms */
+#define	DECAY_LEFT	10		/* ms: with a time of 0, what is not
+					   purged by who freed it */
 #define	DECAY_AGAIN	1000		/* ms: for what could not go at once */
 #define	DECAY_VISIT_NS	100000
 

@@ -406,6 +406,7 @@
 #define	set_reclaim	__dsm_set_reclaim
 #define	set_relieve	__dsm_set_relieve
 #define	set_restart	__dsm_set_restart
+#define	set_settle	__dsm_set_settle
 #define	set_shed_muzzy	__dsm_set_shed_muzzy
 #define	set_spare	__dsm_set_spare
 #define	set_spread	__dsm_set_spread
@@ -418,7 +419,6 @@
 #define	set_unshare	__dsm_set_unshare
 #define	set_used	__dsm_set_used
 #define	set_visit_muzzy	__dsm_set_visit_muzzy
-#define	set_wanting	__dsm_set_wanting
 
 /* dsm_explicit.c */
 #define	explicit_create	__dsm_explicit_create
@@ -456,6 +456,7 @@
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none
 #define	cache_move	__dsm_cache_move
+#define	cache_serve	__dsm_cache_serve
 #define	cache_postfork	__dsm_cache_postfork
 #define	cache_postfork_any	__dsm_cache_postfork_any
 #define	cache_postfork_child	__dsm_cache_postfork_child

@@ -96,6 +96,7 @@ struct set {
 	size_t		 peak;		/* of bytes handed out, fading */
 	uint64_t	 faded;		/* when it last did, ms */
 	size_t		 pause;		/* in looks, after one in vain */
+	uint32_t	 wanting;	/* so often too little was shed */
 	struct set_credit grown;
 	struct set_credit capped;	/* the same of the cap */
 	size_t		 sparse;	/* what was active when the cap last
@@ -236,8 +237,9 @@ void	 set_keep(struct set *, uint64_t now, uint64_t ns);
 /* How many sets there are, and threads bound to their arenas. */
 size_t	 set_count(void);
 size_t	 set_threads(void);
-DSM_HIDDEN uint32_t set_wanting;	/* atomic; too little was shed, times */
 void	 set_grown_slow(struct set *);
+/* Where all goes at once, also the little that waits for more. */
+void	 set_settle(void);
 /* Something of this arena, or of its set, may have become dirty. */
 void	 set_freed(struct arena *, uint64_t now);
 /* This arena may have taken memory that it had not used before. */

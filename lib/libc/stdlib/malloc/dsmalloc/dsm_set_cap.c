@@ -39,7 +39,6 @@
 #define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
-uint32_t set_wanting;
 int64_t	set_dirty_most;
 /* How often what may be dirty has changed; atomic. */
 static uint32_t set_recaps;
@@ -317,9 +316,26 @@ set_grown_slow(struct set *s)
 		store_rlx(&s->pause, 0);
 	else if (b.bytes < b.most) {
 		store_rlx(&s->pause, SET_PAUSE(peak));
-		add_rlx(&set_wanting, 1);
+		add_rlx(&s->wanting, 1);
 	}
 	credit_add(&s->grown, b.bytes, now);
+}
+
+/*
+ * With a decay time of 0 a batch that frees block after block would have each
+ * one purged by a call of its own, and every call interrupts all processors
+ * that the program runs on: what is freed within a millisecond goes together,
+ * or as so much of it has come.  Who comes last leaves no more than that.
+ */
+#define	SET_AT_ONCE	KIB(64)
+
+static bool
+set_is_due_now(const struct set *s, const struct arena *a, uint64_t now)
+{
+
+	return (load_rlx(&s->decay.ms) == 0 &&
+	    (now > load_rlx(&s->decay.visited) || set_dirty(s) +
+	    load_rlx(&a->large.stock_bytes) >= SET_AT_ONCE));
 }
 
 static void DSM_NOINLINE
@@ -333,7 +349,7 @@ set_freed_slow(struct arena *a, uint64_t now)
 	for (; s != NULL && !hooks_within(); s = s->before) {
 		if (set_dirty(s) > load_rlx(&s->look))
 			set_cap(s);
-		if (load_rlx(&s->decay.ms) == 0)
+		if (set_is_due_now(s, a, now))
 			set_at_once(s, now);
 	}
 }

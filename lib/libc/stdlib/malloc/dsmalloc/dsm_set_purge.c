@@ -425,6 +425,17 @@ set_at_once(struct set *s, uint64_t now)
 	set_leave(s);
 }
 
+void
+set_settle(void)
+{
+	uint64_t now = load_rlx(&decay_clock);
+	struct set *s;
+
+	SETS(s)
+		if (load_rlx(&s->decay.ms) == 0 && set_owes(s))
+			set_at_once(s, now);
+}
+
 /* What is due by now, however long it takes. */
 static void
 set_decay_now(struct set *s, uint64_t now)

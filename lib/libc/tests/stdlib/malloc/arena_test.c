@@ -395,6 +395,24 @@ ATF_TC_BODY(at_once, tc)
 		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
 		    dirty() >> 10);
 	}
+	/* A little, in the millisecond of the last purge, waits for more, for
+	 * whoever wants to know, or for the next to look. */
+	a->set->decay.visited = now + 1000;
+	make_dirty(a, 1, KIB(40));
+	ATF_CHECK(dirty() >= KIB(40));
+	make_dirty(a, 2, KIB(40));
+	ATF_CHECK_EQ(0, dirty());
+	a->set->decay.visited = now + 1000;
+	make_dirty(a, 1, KIB(40));
+	set_tick(now);
+	ATF_CHECK(dirty() >= KIB(40));
+	set_settle();
+	ATF_CHECK_EQ(0, dirty());
+	a->set->decay.visited = now + 1000;
+	make_dirty(a, 1, KIB(40));
+	set_tick(now + DECAY_LEFT);
+	ATF_CHECK_EQ(0, dirty());
+
 	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, -1));
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)

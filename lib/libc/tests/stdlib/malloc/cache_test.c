@@ -290,13 +290,13 @@ ATF_TC_BODY(slows_down, tc)
 	cache_leave();
 }
 
-/* A look at the clock, which finds that it is time to trim. */
+/* A look at the clock, so many ms after stacks were trimmed. */
 static void
-trim(struct cache *c)
+look(struct cache *c, unsigned int ms)
 {
 
 	c->entry[0].count = 0;
-	c->trimmed = decay_now() - 2000;
+	c->trimmed = decay_now() - ms;
 	cache_tick_large(c);
 }
 
@@ -336,20 +336,65 @@ ATF_TC_BODY(ticks, tc)
 	n = cached(c, 5);
 	ATF_REQUIRE(n >= 16);
 	/* It was filled since the last look: no. */
-	trim(c);
+	look(c, 2000);
 	ATF_CHECK_EQ(n, cached(c, 5));
 	/* It was of use, but not all of it: the youngest stay. */
 	ATF_CHECK_EQ(v[63], cache_malloc(c, 5));
 	cache_free(c, v[63], 5);
-	trim(c);
+	look(c, 2000);
 	ATF_CHECK_EQ(n / 2, cached(c, 5));
 	ATF_CHECK_EQ(v[63], cache_malloc(c, 5));
 	cache_free(c, v[63], 5);
-	trim(c);
+	look(c, 2000);
 	/* It was not asked for anything. */
 	ATF_CHECK_EQ(n / 4, cached(c, 5));
-	trim(c);
+	look(c, 2000);
 	ATF_CHECK_EQ(0, cached(c, 5));
+	cache_leave();
+}
+
+ATF_TC(wanted_back);
+ATF_TC_HEAD(wanted_back, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Where a set wants memory back its own "
+	    "threads give it what they have at hand, be it in use, and no "
+	    "others");
+}
+ATF_TC_BODY(wanted_back, tc)
+{
+	struct set other = { .wanting = 7 }, *own;
+	struct cache *c;
+	unsigned int i, n;
+
+	c = cache_enter();
+	ATF_REQUIRE(c != NULL);
+	own = c->arena->set;
+	for (i = 0; i < 64; i++)
+		v[i] = cache_malloc(c, 5);
+	for (i = 0; i < 64; i++)
+		cache_free(c, v[i], 5);
+	n = cached(c, 5);
+	ATF_REQUIRE(n >= 16);
+	look(c, 0);
+	ATF_CHECK_EQ(n, cached(c, 5));
+	own->wanting++;
+	look(c, 0);
+	ATF_CHECK_EQ(n / 8, cached(c, 5));
+	/* Once; and who comes to serve another set is not asked for what that
+	 * wanted before. */
+	for (i = 0; i < 64; i++)
+		v[i] = cache_malloc(c, 5);
+	for (i = 0; i < 64; i++)
+		cache_free(c, v[i], 5);
+	n = cached(c, 5);
+	look(c, 0);
+	ATF_CHECK_EQ(n, cached(c, 5));
+	c->arena->set = &other;
+	cache_serve(c, c->arena);
+	look(c, 0);
+	ATF_CHECK_EQ(n, cached(c, 5));
+	c->arena->set = own;
 	cache_leave();
 }
 
@@ -424,6 +469,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ends);
 	ATF_TP_ADD_TC(tp, slows_down);
 	ATF_TP_ADD_TC(tp, ticks);
+	ATF_TP_ADD_TC(tp, wanted_back);
 	ATF_TP_ADD_TC(tp, no_memory);
 
 	return (atf_no_error());

@@ -27,7 +27,7 @@ ATF_TC_BODY(deadlines, tc)
 	} times[] = {
 		{ 10000, NOW + 10000 / DECAY_ROUNDS / DECAY_STEPS },
 		{ 1, NOW + 1 },
-		{ 0, NOW },
+		{ 0, NOW + DECAY_LEFT },
 		{ -1, DECAY_NEVER },
 	};
 	struct decay d;

@@ -391,8 +391,9 @@ ATF_TC_HEAD(decay_now, tc)
 }
 ATF_TC_BODY(decay_now, tc)
 {
-	static const size_t sizes[] = { 100000, 1500000, 5000000 };
+	static const size_t sizes[] = { 100000, 1500000, 5000000, 40000 };
 	ssize_t zero;
+	uint64_t epoch = 1;
 	size_t i;
 	void *p;
 
@@ -404,6 +405,8 @@ ATF_TC_BODY(decay_now, tc)
 		ATF_REQUIRE(p != NULL);
 		memset(p, 1, sizes[i]);
 		free(p);
+		ATF_REQUIRE_EQ(0, mallctl("epoch", NULL, NULL, &epoch,
+		    sizeof(epoch)));
 		ATF_CHECK_EQ_MSG(0, get("stats.arenas."
 		    ALL ".pdirty"), "%zu", sizes[i]);
 		ATF_CHECK_MSG(get("stats.active") < sizes[i] + 1000000,
