@@ -131,20 +131,23 @@ bin_yields(const struct slab *s, const struct os_range *r, struct budget *bu)
 static bool
 bin_purge_slab(struct slab *s, struct bin_ranges *br, struct budget *bu)
 {
-	bool first = true;
+	struct region *in = s->span.region;
 	struct os_range r;
-	unsigned at;
+	unsigned at = 0;
 
-	for (at = 0; slab_free_pages(s, &at, &r); first = false) {
-		if (first && !bin_yields(s, &r, bu))
-			return (false);
-		if (br->n == NITEMS(br->r) || (br->n != 0 &&
-		    br->in[0]->set != s->span.region->set))
+	if (!slab_free_pages(s, &at, &r))
+		return (true);
+	if (!bin_yields(s, &r, bu))
+		return (false);
+	if (br->n != 0 && br->in[0]->set != in->set)
+		bin_give(br, bu);
+	do {
+		if (br->n == NITEMS(br->r))
 			bin_give(br, bu);
-		br->in[br->n] = s->span.region;
+		br->in[br->n] = in;
 		br->r[br->n++] = r;
 		br->bytes += r.len;
-	}
+	} while (slab_free_pages(s, &at, &r));
 	return (true);
 }
 

@@ -66,6 +66,25 @@ bits_next(const uint64_t *map, uint64_t flip, unsigned from, unsigned end)
 #define	bits_next_clear(m, from, end)	bits_next((m), ~(uint64_t)0, (from), \
 					    (end))
 
+/* The first run of bits that are set from *at on, of n: where it starts, and
+ * ends, where the next is to be looked for.  False: there is none. */
+static inline bool
+bits_next_run(const uint64_t *map, unsigned *at, unsigned *start, unsigned n)
+{
+	unsigned end;
+	uint64_t w;
+
+	*start = bits_next_set(map, *at, n);
+	if (*start >= n)
+		return (false);
+	w = ~(map[*start / BITS_WORD] >> (*start % BITS_WORD));
+	end = *start + (w != 0 ? (unsigned)__builtin_ctzll(w) : BITS_WORD);
+	if (end % BITS_WORD == 0)
+		end = bits_next_clear(map, end, n);
+	*at = DSM_MIN(end, n);
+	return (true);
+}
+
 /* Where the run of clear bits that ends before "end" starts. */
 static inline unsigned
 bits_run_start(const uint64_t *map, unsigned end)

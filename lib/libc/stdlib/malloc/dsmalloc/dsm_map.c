@@ -341,16 +341,12 @@ static void
 map_release_leaf(uintptr_t a, uintptr_t end)
 {
 	struct leaf_use held;
-	unsigned from = 0, n, to;
+	unsigned from, n, to = 0;
 
 	if ((n = map_held(a, end, &held)) == 0 || !map_break(a, n))
 		return;
-	while ((from = bits_next_set(held.word, from, LEAF_PIECES)) <
-	    LEAF_PIECES) {
-		to = bits_next_clear(held.word, from, LEAF_PIECES);
+	while (bits_next_run(held.word, &to, &from, LEAF_PIECES))
 		map_purge(a, from, to);
-		from = to;
-	}
 }
 
 /* What whole pages of words are for, of [addr, addr + size); piece by piece, a

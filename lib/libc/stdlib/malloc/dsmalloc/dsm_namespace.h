@@ -259,7 +259,6 @@
 #define	slab_close	__dsm_slab_close
 #define	slab_collect	__dsm_slab_collect
 #define	slab_drop	__dsm_slab_drop
-#define	slab_free_pages	__dsm_slab_free_pages
 #define	slab_next	__dsm_slab_next
 #define	slab_pages	__dsm_slab_pages
 #define	slab_geom	__dsm_slab_geom

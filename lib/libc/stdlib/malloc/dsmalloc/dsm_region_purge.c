@@ -112,7 +112,7 @@ static bool
 region_hold_due(struct region *r, struct region_purge *rp)
 {
 	uint64_t due[REGION_WORDS];
-	unsigned end, n, start = 0;
+	unsigned end = 0, n, start;
 	struct region_hold *broken = NULL;
 
 	if (r->pinned)
@@ -133,11 +133,10 @@ region_hold_due(struct region *r, struct region_purge *rp)
 	}
 	if (r->huge || broken != NULL)
 		rp->room = DSM_MAX(rp->room, REGION_BYTES);
-	while ((start = bits_next_set(due, start, r->npages)) < r->npages) {
+	while (bits_next_run(due, &end, &start, r->npages)) {
 		if (rp->n == NITEMS(rp->hold) || rp->room == 0)
 			return (false);
-		end = bits_next_clear(due, start, r->npages);
-		start += region_hold_run(r, start, end, rp);
+		end = start + region_hold_run(r, start, end, rp);
 		if (broken != NULL)
 			broken->first = true;
 		broken = NULL;

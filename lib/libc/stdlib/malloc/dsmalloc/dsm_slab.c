@@ -366,28 +366,6 @@ slab_put_remote(struct slab *s, void *const *v, unsigned i, unsigned n,
 	return (i);
 }
 
-bool
-slab_free_pages(struct slab *s, unsigned *at, struct os_range *r)
-{
-	uintptr_t base = (uintptr_t)s->span.addr, from, to;
-	unsigned end, start;
-
-	for (;;) {
-		start = bits_next_set(slab_avail(s), *at, s->nslots);
-		if (start == s->nslots)
-			return (false);
-		end = bits_next_clear(slab_avail(s), start, s->nslots);
-		*at = end;
-		from = ROUND_UP(base + (size_t)start * s->size, os_page);
-		to = ROUND_DOWN(base + (size_t)end * s->size, os_page);
-		if (from < to)
-			break;
-	}
-	r->addr = (void *)from;
-	r->len = to - from;
-	return (true);
-}
-
 struct slab *
 slab_at(const struct region *r, unsigned page)
 {

@@ -154,8 +154,6 @@ void	 slab_drop(struct slab *);
 unsigned slab_take(struct slab *, void **dst, unsigned n);
 /* Bring in what others have freed; how many slots. */
 unsigned slab_collect(struct slab *);
-/* The whole pages of free slots from slot *at on: the next run of them. */
-bool	 slab_free_pages(struct slab *, unsigned *at, struct os_range *);
 /* Bytes of such in all slabs of a region, about: bins are not locked. */
 size_t	 slab_pages(struct region *);
 /* The slab that begins at a page of a region, if one does; the next one from
@@ -207,6 +205,26 @@ slab_gather(const struct slab *s, void *const *v, unsigned *i, unsigned n,
 		product = slab_product(off, inv);
 	} while (off < s->span.size && product >> 38 == *word);
 	return (mask);
+}
+
+/* The whole pages of free slots from slot *at on: the next run of them.  For
+ * each of them before Linux 6.13 there is a system call; this is little beside
+ * it where it is in line. */
+static DSM_INLINE bool
+slab_free_pages(struct slab *s, unsigned *at, struct os_range *r)
+{
+	uintptr_t base = (uintptr_t)s->span.addr, from, to;
+	unsigned start;
+
+	while (bits_next_run(slab_avail(s), at, &start, s->nslots)) {
+		from = ROUND_UP(base + (size_t)start * s->size, os_page);
+		to = ROUND_DOWN(base + (size_t)*at * s->size, os_page);
+		r->addr = (void *)from;
+		r->len = to - from;
+		if (from < to)
+			return (true);
+	}
+	return (false);
 }
 
 /* A pointer of a slab, by its address. */
