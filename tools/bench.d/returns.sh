@@ -6,8 +6,8 @@
 RETURNS_PEERS="jemalloc mimalloc tcmalloc glibc"
 RETURNS_LEFT=32		# MiB, after a silence with some calls of malloc
 RETURNS_STILL=68	# without: dirty_max, 64 MiB, and the program itself
-RETURNS_NOTHING=10	# with a background thread: a page for each slot that
-			# the silent thread has at hand, and the program
+RETURNS_NOTHING=7	# with a background thread: the program itself, and a
+			# slot of each class that the silent thread has at hand
 RETURNS_CALL_US=200	# 99.99 % of calls, while memory goes back
 RETURNS_CALL_MS=10000	# as long as that may take
 RETURNS_VM_MIB=128

@@ -27,6 +27,10 @@
  * than the stack held, so the next one fills little more than it would. */
 #define	CACHE_FREE_RUNS		16
 #define	CACHE_FREE_MIN		8	/* slots, be they as large as can be */
+/* From then on, how many slots are out is looked at when half of them may have
+ * come back, but not within so many runs. */
+#define	CACHE_FREE_LOOK		3
+#define	CACHE_FREE_LOOK_MAX	(UINT8_MAX - CACHE_FREE_RUNS - 1)
 /* Grown stacks of one thread hold at most this together, and those of all
  * threads this or an eighth of what the program uses: a thousand threads
  * that sleep keep what they have. */
@@ -447,9 +451,36 @@ cache_malloc(struct cache *c, unsigned class)
 	return (p);
 }
 
-/* A stack has run full. */
+/*
+ * A thread frees, and frees on: what it has at hand when it falls silent is to
+ * be little, and as good as nothing where it frees all that there is, since
+ * each slot may be the last of a region, with all that is kept of that.  So
+ * while the slots that are out become fewer it has no more than comes to half
+ * of them by the next look.  p is one of those that it frees.
+ */
 static void
-cache_full(struct cache *c, unsigned class)
+cache_narrow(struct cache *c, unsigned class, const void *p)
+{
+	const struct slab *s = map_span(map_word(p));
+	struct cache_entry *e = &c->entry[class];
+	struct cache_class *k = &c->class[class];
+	size_t most, out, runs, size = size_info[class].size;
+
+	/* With p itself. */
+	out = bin_out(s->span.owner) / size;
+	most = DSM_MIN(k->cap, DSM_MAX(CACHE_FREE_MIN,
+	    CACHE_FREE_BYTES / size));
+	if (out <= k->out / 4 * 3)
+		most = DSM_MIN(most, DSM_MAX(out / (2 * CACHE_FREE_LOOK), 1));
+	runs = DSM_MAX(out / (2 * most), CACHE_FREE_LOOK);
+	k->out = (uint32_t)DSM_MIN(out, UINT32_MAX);
+	k->full = (uint8_t)(UINT8_MAX - DSM_MIN(runs, CACHE_FREE_LOOK_MAX));
+	e->limit = k->end - most;
+}
+
+/* A stack has run full, and p is to go there. */
+static void
+cache_full(struct cache *c, unsigned class, const void *p)
 {
 	struct cache_entry *e = &c->entry[class];
 	struct cache_class *k = &c->class[class];
@@ -458,13 +489,14 @@ cache_full(struct cache *c, unsigned class)
 	k->fill = (uint16_t)DSM_MAX(k->fill / 2, CACHE_FILL_MIN);
 	if (k->fill > k->cap)
 		k->fill = k->cap;
-	if (k->full++ < CACHE_FREE_RUNS)
+	if (k->full < CACHE_FREE_RUNS) {
 		cache_flush_part(c, class, (k->cap + 1u) / 2, now);
-	else {
-		k->full = CACHE_FREE_RUNS;
+		k->full++;
+		k->out = 0;
+	} else {
 		cache_flush_part(c, class, (unsigned)(k->end - e->sp), now);
-		e->limit = k->end - DSM_MIN(k->cap, DSM_MAX(CACHE_FREE_MIN,
-		    CACHE_FREE_BYTES / size_info[class].size));
+		if (k->out == 0 || ++k->full == UINT8_MAX)
+			cache_narrow(c, class, p);
 	}
 	set_freed(c->arena, now);
 	cache_tick_free(c, 0);
@@ -479,7 +511,7 @@ cache_free(struct cache *c, void *p, unsigned class)
 	 * that only frees gets what makes a flush worth its while. */
 	if (e->sp == e->limit && !cache_grow(c, class,
 	    c->class[class].full == 0 ? CACHE_CLASS_BYTES : CACHE_FREE_BYTES))
-		cache_full(c, class);
+		cache_full(c, class, p);
 	*--e->sp = p;
 }
 

@@ -28,7 +28,8 @@
  * base memory, when it overflows while the thread is within its budget;
  * else its older half is flushed.  Repeated misses double what is filled.
  * Who does nothing but free, some mebibyte of a class, may fall silent then:
- * the limit moves up, all is flushed each time, and little is left at the end.
+ * the limit moves up, all is flushed each time, and little is left at the end;
+ * as good as nothing where all there was of the class is free by then.
  *
  * Who may touch it: its thread alone; statistics read it without a lock.
  * A thread in a slow path has "inside" set, the word by which it is inside the
@@ -70,7 +71,9 @@ struct cache_class {
 	uint16_t	  fill;		/* slots the next fill asks for */
 	uint16_t	  seen;		/* requests at the last trim, modulo */
 	uint8_t		  used;		/* filled since the last trim */
-	uint8_t		  full;		/* so often since it was filled */
+	uint8_t		  full;		/* so often since it was filled; once
+					   narrowed, towards the next look */
+	uint32_t	  out;		/* slots, at the last look; or 0 */
 };
 
 /* All inline slots and their null ends. */

@@ -205,8 +205,9 @@ ATF_TC_BODY(falls_silent, tc)
 	const unsigned int class = 29;	/* 4 KiB; a stack of 31 */
 	struct cache *c;
 	unsigned int cap, i, n = 1000;
+	void *p;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < 2 * n; i++)
 		v[i] = take(class);
 	c = cache_self;
 	/* A burst that comes and goes keeps what the stack holds. */
@@ -220,6 +221,17 @@ ATF_TC_BODY(falls_silent, tc)
 		ATF_CHECK(c->entry[class].sp >= c->entry[class].limit);
 	}
 	ATF_CHECK(cached(c, class) <= 8);
+	ATF_CHECK_EQ(c->class[class].end - 8, c->entry[class].limit);
+	/* No other is in use at last: each may be what keeps a region. */
+	for (; i < 2 * n; i++)
+		give(v[i], class);
+	ATF_CHECK_EQ(1, cached(c, class));
+	/* Others ask for as many: this may go on. */
+	for (i = 0; i < n; i++) {
+		ATF_REQUIRE_EQ(1, bin_fill(arena_bin(c->arena, class), &p, 1));
+		give(p, class);
+	}
+	ATF_CHECK_EQ(c->class[class].end - 8, c->entry[class].limit);
 	ATF_CHECK_EQ(cap, c->class[class].cap);
 	for (i = 0; i < n; i++)
 		ATF_REQUIRE((v[i] = take(class)) != NULL);
