@@ -14,6 +14,7 @@
 #include "dsm_conf.h"
 #include "dsm_limit.h"
 #include "dsm_print.h"
+#include "dsm_size.h"
 
 #define	CONF_NAME_MAX	48		/* longest name that is looked at */
 
@@ -76,12 +77,12 @@ const struct conf_option conf_options[] = {
 	    "say which options come from where"),
 	OPTION("dirty_decay_ms", dirty_decay_ms, SSIZE, -1, CONF_DECAY_MAX,
 	    10000, "milliseconds until unused memory goes back to the system"),
-	OPTION("dirty_max", dirty_max, SHARE, 0, CONF_SHARE_BYTES, 64 << 20,
+	OPTION("dirty_max", dirty_max, SHARE, 0, SIZE_LARGE_MAX, 64 << 20,
 	    "unused memory that may always wait until it decays"),
 	OPTION_BOOL("experimental_hpa_enforce_hugify", accepted.enforce_hugify,
 	    false, "nothing: advice is always given"),
 	OPTION("experimental_hpa_max_purge_nhp", accepted.max_purge_nhp, SSIZE,
-	    -1, INT64_C(1) << 46, -1, "nothing: a visit ends with its time"),
+	    -1, SIZE_LARGE_MAX, -1, "nothing: a visit ends with its time"),
 	OPTION_BOOL("experimental_hpa_start_huge_if_thp_always",
 	    accepted.start_huge, true,
 	    "nothing: what is not marked is advised against"),
@@ -110,11 +111,11 @@ const struct conf_option conf_options[] = {
 	OPTION("hpa_purge_threshold_ratio", hpa_purge_threshold, PART, 0, 1,
 	    CONF_HUGE / 8, "the same as a part of 2 MiB"),
 	OPTION("hpa_sec_max_alloc", accepted.sec_max_alloc, SIZE, CONF_PAGE,
-	    INT64_C(1) << 46, 32 << 10, "nothing: there is no such cache"),
+	    SIZE_LARGE_MAX, 32 << 10, "nothing: there is no such cache"),
 	OPTION("hpa_sec_max_bytes", accepted.sec_max_bytes, SIZE, 0,
-	    INT64_C(1) << 46, 256 << 10, "nothing: there is no such cache"),
+	    SIZE_LARGE_MAX, 256 << 10, "nothing: there is no such cache"),
 	OPTION("hpa_sec_nshards", accepted.sec_nshards, SIZE, 0,
-	    INT64_C(1) << 46, 2, "nothing: there is no such cache"),
+	    SIZE_LARGE_MAX, 2, "nothing: there is no such cache"),
 	OPTION("hpa_slab_max_alloc", accepted.slab_max_alloc, SIZE, CONF_PAGE,
 	    CONF_HUGE, 64 << 10, "nothing: regions have all up to 1 MiB"),
 	OPTION_BOOL("huge_arena_pac_thp", accepted.huge_arena_pac_thp, false,
@@ -134,7 +135,7 @@ const struct conf_option conf_options[] = {
 	OPTION_BOOL("oom_report", oom_report, false,
 	    "say where the memory is when there is no more"),
 	OPTION("oversize_threshold", oversize_threshold, SIZE, 0,
-	    INT64_C(1) << 46, 0,
+	    SIZE_LARGE_MAX, 0,
 	    "bytes from which a freed block goes back at once; 0 is none"),
 	OPTION_BOOL("retain", retain, true,
 	    "keep address space whose memory has gone back"),

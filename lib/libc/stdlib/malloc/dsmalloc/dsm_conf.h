@@ -79,9 +79,8 @@ enum conf_type {
 	CONF_FIXED, CONF_PART, CONF_ENUM, CONF_STRING, CONF_LIMIT
 };
 
-/* The largest share, per cent, and in bytes. */
+/* The largest share, per cent; in bytes it is that of all sizes. */
 #define	CONF_SHARE_MAX	1000
-#define	CONF_SHARE_BYTES (INT64_C(1) << 46)
 
 struct conf_option {
 	const char	*name;

@@ -158,7 +158,7 @@ CTL_HANDLER(ctl_dirty_max)
 CTL_HANDLER(ctl_dirty_max_set)
 {
 
-	if (v->zs < -CONF_SHARE_MAX || v->zs > CONF_SHARE_BYTES)
+	if (v->zs < -CONF_SHARE_MAX || v->zs > (int64_t)SIZE_LARGE_MAX)
 		return (EFAULT);
 	set_dirty_max_set(v->zs);
 	return (0);
@@ -354,7 +354,7 @@ CTL_HANDLER(ctl_soft_get)
 CTL_HANDLER(ctl_soft_set)
 {
 
-	if (v->z > LIMIT_MAX)
+	if (v->z > SIZE_LARGE_MAX)
 		return (EFAULT);
 	relief_set_soft(v->z);
 	return (0);
@@ -370,7 +370,7 @@ CTL_HANDLER(ctl_hard_get)
 CTL_HANDLER(ctl_hard_set)
 {
 
-	if (v->z > LIMIT_MAX)
+	if (v->z > SIZE_LARGE_MAX)
 		return (EFAULT);
 	relief_set_hard(v->z);
 	return (0);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dsm_limit.h"
+#include "dsm_size.h"
 
 size_t		limit_soft;
 size_t		limit_hard;
@@ -69,7 +70,7 @@ limit_parse_size(const char *s, const char *end, struct limit *l)
 			return (limit_form);
 		l->value <<= shift;
 	}
-	return (l->value > LIMIT_MAX ? "more than 64T" : NULL);
+	return (l->value > SIZE_LARGE_MAX ? "more than 64T" : NULL);
 }
 
 const char *

@@ -52,9 +52,6 @@
 /* What may lie unused of what there may be. */
 #define	LIMIT_IDLE(most)	((most) / 8)
 
-/* The largest limit, as it is of sizes. */
-#define	LIMIT_MAX	((size_t)1 << 46)
-
 /* What the user gave as a limit. */
 enum limit_base { LIMIT_BYTES, LIMIT_CGROUP, LIMIT_PHYSICAL };
 

@@ -23,8 +23,9 @@
  * those of the next class all do. */
 #define	POOL_TRIES	8
 
-/* bits_quarter() of the largest request in 4 KiB pages, 2^34. */
-_Static_assert((46 - 12) * 4 - 4 < POOL_BUCKETS, "a bucket for every size");
+/* bits_quarter() of the largest request in 4 KiB pages. */
+_Static_assert((SIZE_LARGE_BITS - 12) * 4 - 4 < POOL_BUCKETS,
+    "a bucket for every size");
 
 void
 pool_init(struct pool *pl, struct hooks *hooks, unsigned ind)

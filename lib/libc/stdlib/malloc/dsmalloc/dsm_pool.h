@@ -70,7 +70,7 @@
  * which free extents are told from spans in use without reading either. */
 #define	MAP_TAG_FREE	(SIZE_NCLASSES * 24)
 
-/* Classes of bits_quarter() up to 2^46 bytes in pages of 4 KiB. */
+/* Classes of bits_quarter() up to SIZE_LARGE_MAX in pages of 4 KiB. */
 #define	POOL_BUCKETS	136
 
 /* What a free extent is. */

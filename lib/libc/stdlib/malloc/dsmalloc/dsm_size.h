@@ -37,7 +37,11 @@
 #define	SIZE_COUNT_(s)	+ 1
 #define	SIZE_NCLASSES	(1 SIZE_CLASSES(SIZE_COUNT_))	/* with class 0 */
 #define	SIZE_SMALL_MAX	32768u
-#define	SIZE_LARGE_MAX	((size_t)1 << 46)	/* half of user space */
+/* The largest size of anything, 64 TiB: half of the address space that a
+ * process has where addresses have 48 bits, so that a block and its alignment
+ * together are no more than that. */
+#define	SIZE_LARGE_BITS	46
+#define	SIZE_LARGE_MAX	((size_t)1 << SIZE_LARGE_BITS)
 
 _Static_assert(SIZE_NCLASSES == 42, "41 small classes and class 0");
 
