@@ -277,6 +277,10 @@ __free(void *p)
 		free_slow(p, __builtin_return_address(0));
 }
 
+#ifndef DSM_IN_LIBC
+void	(*const foreign_own)(void *) = __free;
+#endif
+
 static void DSM_NOINLINE
 free_sized_slow(void *p, size_t size, const void *caller)
 {

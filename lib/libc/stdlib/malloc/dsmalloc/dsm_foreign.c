@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "dsm_api.h"
 #include "dsm_foreign.h"
 #include "dsm_os.h"
 
@@ -30,7 +29,7 @@ static bool
 foreign_tool(void)
 {
 
-	return (_vgnU_freeres != NULL || (free != __free &&
+	return (_vgnU_freeres != NULL || (free != foreign_own &&
 	    (__asan_init != NULL || __hwasan_init != NULL ||
 	    __lsan_init != NULL || __msan_init != NULL ||
 	    __tsan_init != NULL)));

@@ -22,6 +22,9 @@
 #include "dsm_defs.h"
 
 #ifndef DSM_IN_LIBC
+/* This allocator's free(): what else that name leads to is a tool's.  Said by
+ * whoever defines it, above here. */
+DSM_HIDDEN void	(*const foreign_own)(void *);
 /* Free it where it belongs; false when that is not known. */
 bool	foreign_free(void *);
 /* The bytes that it has; false likewise. */

@@ -520,6 +520,7 @@
 
 /* dsm_foreign.c */
 #define	foreign_free	__dsm_foreign_free
+#define	foreign_own	__dsm_foreign_own
 #define	foreign_usable	__dsm_foreign_usable
 
 /* dsm_block.c */
