@@ -5,6 +5,7 @@
  */
 
 #include "dsm_base.h"
+#include "dsm_hooks.h"
 #include "dsm_lent.h"
 
 /* What alloc may say in the low bits of an address. */

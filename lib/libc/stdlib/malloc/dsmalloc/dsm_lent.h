@@ -35,8 +35,9 @@
 #ifndef _DSM_LENT_H_
 #define	_DSM_LENT_H_
 
+#include "dsm_budget.h"
 #include "dsm_defs.h"
-#include "dsm_pool.h"
+#include "dsm_extent.h"
 
 /* As the functions of pool of the same names. */
 void	*lent_alloc(struct pool *, size_t size, size_t align, size_t *dirty);

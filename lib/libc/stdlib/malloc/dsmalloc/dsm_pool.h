@@ -57,56 +57,15 @@
 #include "dsm_budget.h"
 #include "dsm_decay.h"
 #include "dsm_defs.h"
+#include "dsm_extent.h"
 #include "dsm_hooks.h"
-#include "dsm_lock.h"
-#include "dsm_map.h"
-#include "dsm_mark.h"
-#include "dsm_size.h"
-#include "dsm_span.h"
 
 #define	POOL_GROW_MIN	MIB(1)		/* the first mapping */
-
-/* The tag behind the last class's: an entry of a cache that never hits, by
- * which free extents are told from spans in use without reading either. */
-#define	MAP_TAG_FREE	(SIZE_NCLASSES * 24)
-
-/* Classes of bits_quarter() up to SIZE_LARGE_MAX in pages of 4 KiB. */
-#define	POOL_BUCKETS	136
-
-/* What a free extent is. */
-enum extent_is { EXTENT_CLEAN, EXTENT_DIRTY, EXTENT_MUZZY, EXTENT_STATES };
 
 /* Too many regions are broken up, for the time being; what is freed goes back
  * at once, and so had better not come by 2 MiB. */
 #define	POOL_MARKLESS_FULL	1u
 #define	POOL_MARKLESS_NOW	2u
-
-struct pool {
-	/* Constant. */
-	struct hooks	*hooks;
-	unsigned	 ind;		/* the arena that hooks are told */
-	struct decay	*decay;		/* of what is dirty here and in regions
-					   from here; NULL: it stays */
-	/* Under the lock. */
-	struct lock	 lock;
-	struct extent_list bucket[EXTENT_STATES][POOL_BUCKETS];
-	uint64_t	 mask[EXTENT_STATES][(POOL_BUCKETS + 63) / 64];
-	struct extent_list lru[PAGES_KINDS];	/* oldest first */
-	uint64_t	 youngest;	/* when the last one was freed */
-	size_t		 grow;		/* next mapping's bytes */
-	unsigned	 markless;	/* POOL_MARKLESS_*: why nothing is */
-	struct marks	 marks;
-	/* Of lent memory (dsm_lent.c); "lent" is for good. */
-	bool		 lent;		/* atomic */
-	struct extent_list owed[PAGES_KINDS];	/* oldest first */
-	struct extent_list kept;
-	struct extent_list pinned;	/* not free ones: what alloc gave */
-	/* Written under the lock, read by anyone. */
-	size_t		 mapped;
-	size_t		 held[PAGES_KINDS];	/* bytes with memory */
-	size_t		 clean;
-	struct purged	 purged[PAGES_KINDS];
-};
 
 void	 pool_init(struct pool *, struct hooks *, unsigned ind);
 /* From now on all comes from and goes to these; nobody may be at it. */
@@ -154,33 +113,6 @@ void	 extent_insert(struct pool *, char *p, size_t size, size_t dirty,
 bool	 extent_cut(struct pool *, struct extent *, char *p, size_t size,
 	    size_t *dirty);
 void	 extent_remove(struct pool *, struct extent *);
-/* A free extent's words in the map; where in it that much begins, or NULL. */
-static inline void
-extent_mark(const struct extent *s, const struct extent *word, unsigned tag)
-{
-
-	map_set_one(s->span.addr, word, tag);
-	map_set_one(s->span.addr + s->span.size - MAP_GRANULE, word, tag);
-}
-static inline char *
-extent_fit(const struct extent *s, size_t size, size_t align)
-{
-	char *p = (char *)ROUND_UP((uintptr_t)s->span.addr, align);
-
-	return (p + size <= s->span.addr + s->span.size ? p : NULL);
-}
-/* What of an extent: "since" of the time that it has left until its age is
- * that of "old". */
-static inline size_t
-extent_owed(const struct extent *s, uint64_t old, uint64_t since)
-{
-	uint64_t left = s->stamp - DSM_MIN(s->stamp, old) + since;
-
-	return (left == 0 ? s->dirty : (s->dirty >> os_page_shift) * since /
-	    left << os_page_shift);
-}
-/* Extents whose age is looked at for that in one visit. */
-#define	POOL_LOOKS	256
 /* Of what was freed before "young" how much should go now, so that it goes
  * evenly and is gone at the age of "old", "since" ms after the last time. */
 size_t	 pool_owed(struct pool *, enum pages, uint64_t old, uint64_t young,
