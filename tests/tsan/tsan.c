@@ -22,6 +22,7 @@
 #include "dsm_cache.h"
 #include "dsm_keeper.h"
 #include "dsm_set.h"
+#include "dsm_set_purge.h"
 #include "dsm_stats.h"
 
 #define	NTHREADS	4

@@ -26,6 +26,7 @@
 #include "dsm_print.h"
 #include "dsm_relief.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
 #include "dsm_stats.h"
 
 #define	API_ALIAS(f)	DSM_EXPORT __attribute__((__weak__, __alias__(#f)))

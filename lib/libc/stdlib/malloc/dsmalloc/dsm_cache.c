@@ -13,6 +13,8 @@
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
+#include "dsm_set_purge.h"
 
 /* A stack holds at most this many bytes of slots.  Half of it costs a tenth
  * more instructions in a burst of 64-byte blocks, and saves a server of two

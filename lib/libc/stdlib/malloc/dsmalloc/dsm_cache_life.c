@@ -12,6 +12,7 @@
 #include "dsm_cache.h"
 #include "dsm_conf.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
 
 void (*cache_attached)(struct cache *);
 

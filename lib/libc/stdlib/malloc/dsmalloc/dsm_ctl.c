@@ -31,6 +31,8 @@
 #include "dsm_print.h"
 #include "dsm_relief.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
+#include "dsm_set_purge.h"
 #include "dsm_size.h"
 #include "dsm_stats.h"
 #include "malloc_np.h"
@@ -292,7 +294,10 @@ CTL_HANDLER(ctl_arena_decay_set)
 		return (0);
 	if ((error = apart_own(index[0])) != 0)
 		return (error);
-	return (set_decay_ms_set(index[0], kind, v->zs) ? 0 : EFAULT);
+	if (!set_decay_ms_set(index[0], kind, v->zs))
+		return (EFAULT);
+	set_overdue(decay_now());
+	return (0);
 }
 
 CTL_HANDLER(ctl_oversize_get)

@@ -10,6 +10,7 @@
 #include "dsm_map.h"
 #include "dsm_os.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
 
 /* An arena that was destroyed, or else a new one; not open yet. */
 static struct arena *

@@ -14,6 +14,7 @@
 #include "dsm_os.h"
 #include "dsm_print.h"
 #include "dsm_set.h"
+#include "dsm_set_purge.h"
 #include "dsm_spawn.h"
 
 #define	KEEPER_VISIT_NS	1000000

@@ -367,12 +367,10 @@
 #define	set_decay_ms_new __dsm_set_decay_ms_new
 #define	set_decay_ms_renew __dsm_set_decay_ms_renew
 #define	set_decay_ms_set __dsm_set_decay_ms_set
-#define	set_dirty_least	__dsm_set_dirty_least
 #define	set_dirty_max_get __dsm_set_dirty_max_get
 #define	set_dirty_max_set __dsm_set_dirty_max_set
 #define	set_dirty_most	__dsm_set_dirty_most
 #define	set_drain	__dsm_set_drain
-#define	set_due_muzzy	__dsm_set_due_muzzy
 #define	set_ease	__dsm_set_ease
 #define	set_eased	__dsm_set_eased
 #define	set_enter	__dsm_set_enter
@@ -406,6 +404,7 @@
 #define	set_relieve	__dsm_set_relieve
 #define	set_restart	__dsm_set_restart
 #define	set_settle	__dsm_set_settle
+#define	set_shed	__dsm_set_shed
 #define	set_shed_muzzy	__dsm_set_shed_muzzy
 #define	set_spare	__dsm_set_spare
 #define	set_spread	__dsm_set_spread
@@ -417,7 +416,6 @@
 #define	set_totals	__dsm_set_totals
 #define	set_unshare	__dsm_set_unshare
 #define	set_used	__dsm_set_used
-#define	set_visit_muzzy	__dsm_set_visit_muzzy
 
 /* dsm_explicit.c */
 #define	explicit_create	__dsm_explicit_create

@@ -13,6 +13,7 @@
 #include "dsm_os.h"
 #include "dsm_relief.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
 
 /* Between two calls of the program's function, ms. */
 #define	RELIEF_CALL_MS	1000

@@ -23,6 +23,7 @@ static int64_t	 set_ms[PAGES_KINDS];	/* of sets to be made; atomic */
 static size_t	 set_oversize;		/* of arenas to be made; atomic */
 static unsigned	 set_most = UINT32_MAX;	/* arenas to bind to; atomic */
 uint32_t	 set_spreads;
+int64_t		 set_dirty_most;
 
 static void
 set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
@@ -549,7 +550,6 @@ set_decay_ms_set(unsigned index, enum pages kind, int64_t ms)
 			decay_set(&s->muzzy, ms, now);
 	}
 	lock_drop(&set_lock);
-	set_overdue(now);
 	return (true);
 }
 

@@ -38,6 +38,10 @@
  * one, what is free goes by force whatever its age, muzzy pages first
  * (dsm_relief.h).
  *
+ * Here is what a set is.  What gives memory back has files above this one, each
+ * of which calls only those before it: dsm_set_shed.h, one kind at a time;
+ * dsm_set_purge.h, by age; dsm_set_cap.h, by amount, by growth, for limits.
+ *
  * Locks: one of all sets, for making arenas and binding threads; above that
  * of arenas.  All else is read and written as its parts say, counters by
  * atomics.  A visit runs under no lock.
@@ -159,8 +163,8 @@ void	 set_stats_add(const struct set *, struct stats_arena *);
 void	 set_spread(unsigned n);
 DSM_HIDDEN uint32_t set_spreads;	/* atomic; how often that changed */
 
-/* For the parts of set.  Every set; the arenas of one, in the order in which
- * they were made. */
+/* For what gives memory back.  Every set; the arenas of one, in the order in
+ * which they were made. */
 DSM_HIDDEN struct set *set_all;	/* atomic; written under the lock */
 DSM_HIDDEN int64_t set_dirty_most;	/* dirty_max; atomic */
 #define	SETS(s)								\
@@ -178,37 +182,21 @@ set_arena(const struct set *s, struct arena *a)
 #define	SET_ARENAS(s, a)						\
 	for ((a) = set_arena(s, load_acq(&(s)->arenas)); (a) != NULL;	\
 	    (a) = set_arena(s, load_acq(&(a)->next)))
-/* Blocks in stock since before then become free pages; spare slabs too, with
- * what other threads have freed, young to the regions; free pages of slabs are
- * purged. */
-void	 set_drain(struct set *, uint64_t before, uint64_t now);
-void	 set_spare(struct set *, uint64_t now);
-void	 set_purge_sparse(struct set *, struct budget *, uint64_t now);
-/* Give all back that can be, now; with a decay time of 0 who made it dirty
- * does. */
-void	 set_purge_all(struct set *, uint64_t now);
-void	 set_at_once(struct set *, uint64_t now);
 /* Begin and end a visit; false: the set is shut. */
 bool	 set_enter(struct set *);
 void	 set_leave(struct set *);
-/* The pool: what is as old as the decay time of the budget's kind of pages, and
- * a part of what is half as old and more, the oldest of that. */
-void	 set_purge_pool(struct set *, const struct decay *, struct budget *,
-	    uint64_t now);
-/* What a budget is for from now on: dirty pages, which are muzzy afterwards if
- * the set has a time for that; and after it: these have their time. */
-void	 set_ease(const struct set *, struct budget *, uint64_t now);
-void	 set_eased(struct set *, const struct budget *);
-/* Purge what is muzzy by a budget, of any age. */
-void	 set_shed_muzzy(struct set *, struct budget *);
-/* Visits to that: what is due however long it takes, or for so many ns; the
- * latter has been begun and ends. */
-void	 set_visit_muzzy(struct set *, struct budget *, uint64_t now);
-void	 set_due_muzzy(struct set *, uint64_t now, uint64_t ns);
 /* Does this set hold the pages of that arena? */
 bool	 set_has(const struct set *, unsigned index);
 /* What is handed out of a set, to threads' caches too, in bytes. */
 size_t	 set_out(const struct set *);
+/* What may always be dirty of a set, whatever is in use. */
+static inline size_t
+set_dirty_least(void)
+{
+	int64_t max = load_rlx(&set_dirty_most);
+
+	return (max < 0 ? SET_DIRTY_LEAST : (size_t)max);
+}
 /* A set's free pages that have memory, in bytes: dirty ones, and muzzy ones. */
 static inline size_t
 set_dirty(const struct set *s)
@@ -228,55 +216,21 @@ set_muzzy(const struct set *s)
  * that are taken. */
 size_t	 set_pages(const struct set *, size_t *active);
 
-/* Any thread's slow paths: purge what is overdue, anywhere.  A keeper's: the
- * set that is due longest, if one is, and a visit to it for so many ns. */
-void	 set_tick(uint64_t now);
-void	 set_overdue(uint64_t now);	/* the same, keeper or not */
-struct set *set_keep_first(uint64_t now);
-void	 set_keep(struct set *, uint64_t now, uint64_t ns);
 /* How many sets there are, and threads bound to their arenas. */
 size_t	 set_count(void);
 size_t	 set_threads(void);
-void	 set_grown_slow(struct set *);
-/* Where all goes at once, also the little that waits for more. */
-void	 set_settle(void);
-/* Something of this arena, or of its set, may have become dirty. */
-void	 set_freed(struct arena *, uint64_t now);
-/* This arena may have taken memory that it had not used before. */
-static inline void
-set_grown(struct arena *a)
-{
-
-	struct set *s = load_acq(&a->set);
-
-	if (unlikely(load_rlx(&s->regions.fresh) > SET_FRESH >> os_page_shift))
-		set_grown_slow(s);
-}
 /* What the program has been handed out lately, at its peak, in bytes. */
 size_t	 set_used(void);
-/* Out of memory: could what is free serve this arena with that size? */
-bool	 set_may_reclaim(const struct arena *, size_t size);
-/* Free slabs and blocks become pages again, and free pages the system's. */
-void	 set_reclaim(const struct arena *);
 /* Memory of the whole process that counts for limits (dsm_limit.h). */
 size_t	 set_held(void);
-/* What may always be dirty, whatever is in use. */
-size_t	 set_dirty_least(void);
-/* What may lie unused has changed: the next free looks at that. */
-void	 set_recap(void);
-/* What the option dirty_max is at run time; a new value is in force at once. */
-int64_t	 set_dirty_max_get(void);
-void	 set_dirty_max_set(int64_t);
-/* Purge about so many bytes, whatever their age, without a lock held. */
-void	 set_relieve(size_t bytes);
 /* Of counters as they are: without a lock. */
 void	 set_totals(struct set_totals *);
 
 /* For mallctl and statistics, by an arena's index or ARENA_ALL; statistics
  * also for ARENA_DESTROYED.  False: there is no such arena. */
 bool	 set_exists(unsigned index);
-bool	 set_decay(unsigned index, bool everything);
-/* Of all: false too when they do not agree.  For all includes those to come. */
+/* Of all: false too when they do not agree.  For all includes those to come;
+ * what is overdue with a new time is left to the caller. */
 bool	 set_decay_ms_get(unsigned index, enum pages, int64_t *ms);
 bool	 set_decay_ms_set(unsigned index, enum pages, int64_t ms);
 /* For those to come alone. */

@@ -8,10 +8,12 @@
  * set: what goes back to the system because there is too much of it.
  */
 #include "dsm_arena.h"
-#include "dsm_conf.h"
 #include "dsm_limit.h"
 #include "dsm_os.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
+#include "dsm_set_purge.h"
+#include "dsm_set_shed.h"
 
 /*
  * How far a set may outgrow what its program uses: what is handed out, at
@@ -39,7 +41,6 @@
 #define	SET_CREDIT_SHIFT(sum)	((sum) <= SET_SHED_CHEAP ? 7 :	\
 	7 - DSM_MIN(((sum) - SET_SHED_CHEAP) / SET_SHED_STEP, 5))
 
-int64_t	set_dirty_most;
 /* How often what may be dirty has changed; atomic. */
 static uint32_t set_recaps;
 
@@ -59,26 +60,6 @@ credit_add(struct set_credit *c, size_t shed, uint64_t now)
 	}
 	store_rlx(&c->shed, sum);
 	(void)add_rlx(&c->bytes, shed >> SET_CREDIT_SHIFT(sum));
-}
-
-/*
- * Purge by a budget: the pool's oldest extents first, then stocks, then pages
- * that nobody wanted since the pass before, then others.
- */
-static void
-set_shed(struct set *s, struct budget *b)
-{
-
-	(void)pool_purge(&s->pool, 0, 0, b);
-	if (!budget_left(b))
-		return;
-	set_drain(s, DECAY_NEVER, load_rlx(&decay_clock));
-	regions_pass(&s->regions, PAGES_DIRTY);
-	(void)regions_purge(&s->regions, REGIONS_OLD, REGIONS_PASS, b);
-	if (!budget_left(b))
-		return;
-	regions_pass(&s->regions, PAGES_DIRTY);
-	(void)regions_purge(&s->regions, REGIONS_ANY, REGIONS_PASS, b);
 }
 
 /* Who makes memory dirty beyond the cap pays as he goes: for "least" bytes in
@@ -137,14 +118,6 @@ set_relieve(size_t bytes)
 			set_leave(s);
 		}
 	limit_recount(set_held);
-}
-
-size_t
-set_dirty_least(void)
-{
-	int64_t max = load_rlx(&set_dirty_most);
-
-	return (max < 0 ? SET_DIRTY_LEAST : (size_t)max);
 }
 
 /* What may be dirty beside so much that is in use. */

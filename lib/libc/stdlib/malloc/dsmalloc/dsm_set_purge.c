@@ -9,9 +9,9 @@
  */
 #include "dsm_arena.h"
 #include "dsm_conf.h"
-#include "dsm_limit.h"
-#include "dsm_os.h"
 #include "dsm_set.h"
+#include "dsm_set_purge.h"
+#include "dsm_set_shed.h"
 
 _Static_assert(DECAY_PARTS == REGIONS_PASS, "a round is a pass");
 
@@ -37,38 +37,6 @@ set_fade(struct set *s, uint64_t now)
 	store_rlx(&s->peak, out + (peak - DSM_MIN(peak, out)) / 2);
 	credit_fade(&s->grown);
 	credit_fade(&s->capped);
-}
-
-/* Blocks in stock become free pages. */
-void
-set_drain(struct set *s, uint64_t before, uint64_t now)
-{
-	struct arena *a;
-
-	SET_ARENAS(s, a)
-		(void)large_drain(&a->large, before, now);
-}
-
-/* Spare slabs too, with what other threads have freed, young to the regions. */
-void
-set_spare(struct set *s, uint64_t now)
-{
-	struct arena *a;
-
-	SET_ARENAS(s, a) {
-		arena_collect(a, now);
-		arena_spare(a, now);
-	}
-}
-
-/* Free pages of slabs. */
-void
-set_purge_sparse(struct set *s, struct budget *b, uint64_t now)
-{
-	struct arena *a;
-
-	SET_ARENAS(s, a)
-		arena_purge_slabs(a, b, now);
 }
 
 /* Purge all that is dirty, now. */
@@ -165,22 +133,6 @@ set_purge_slabs(struct set *s, unsigned part, struct budget *b, uint64_t now)
 			a = set_after(s, a);
 		}
 	}
-}
-
-void
-set_purge_pool(struct set *s, const struct decay *d, struct budget *b,
-    uint64_t now)
-{
-	uint64_t round = decay_round(d);
-	uint64_t old = now - DSM_MIN(now, 2 * round);
-	size_t held, owed;
-
-	if (b->kind == PAGES_DIRTY)
-		set_drain(s, old + round, now);
-	owed = pool_owed(&s->pool, b->kind, old, old + round, now -
-	    DSM_MIN(now, load_rlx(&d->visited)));
-	held = load_rlx(&s->pool.held[b->kind]);
-	(void)pool_purge(&s->pool, old, held - DSM_MIN(held, owed), b);
 }
 
 /* Rounds in which nothing was to be purged and nothing changed: what is freed
@@ -323,6 +275,47 @@ set_due(struct set *s, uint64_t now, uint64_t ns)
 	set_eased(s, &b);
 	decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now), b.more,
 	    now);
+}
+
+/* A visit to what is muzzy: extents, then pages of regions, in turn likewise. */
+static void
+set_visit_muzzy(struct set *s, struct budget *b, uint64_t now)
+{
+	unsigned i, part = decay_part(&s->muzzy, now);
+	uint64_t round = load_rlx(&s->muzzy.start);
+
+	b->kind = PAGES_MUZZY;
+	b->now = now;
+	if (s->muzzy_round != round) {
+		s->muzzy_round = round;
+		regions_pass(&s->regions, PAGES_MUZZY);
+	}
+	for (i = 0; i < 2 && !b->more; i++) {
+		if (s->muzzy_stage == 0)
+			set_purge_pool(s, &s->muzzy, b, now);
+		else
+			(void)regions_purge(&s->regions, REGIONS_OLD, part, b);
+		s->muzzy_stage = !s->muzzy_stage;
+	}
+	if (!conf.retain)
+		pool_trim(&s->pool);
+	if (part == DECAY_PARTS && !b->more)
+		decay_turn(&s->muzzy, now);
+}
+
+/* There is some left with a time of 0 where it had another before. */
+static void
+set_due_muzzy(struct set *s, uint64_t now, uint64_t ns)
+{
+	struct budget b = BUDGET_ALL;
+
+	if (load_rlx(&s->muzzy.ms) == 0)
+		set_shed_muzzy(s, &b);
+	else {
+		b = decay_budget(&s->muzzy, now, ns);
+		set_visit_muzzy(s, &b, now);
+	}
+	decay_end(&s->muzzy, set_muzzy(s) != 0, b.more, now);
 }
 
 /* The books of one set that are due; of the others, when. */

@@ -9,6 +9,8 @@
 #include "dsm_conf.h"
 #include "dsm_map.h"
 #include "dsm_set.h"
+#include "dsm_set_cap.h"
+#include "dsm_set_purge.h"
 #include "malloc_np.h"
 #include "unit_test_subr.h"
 
@@ -37,6 +39,15 @@ give_large(struct arena *a, void *p)
 
 	large_free(map_span(map_find(p)), now);
 	set_freed(a, now);
+}
+
+/* A decay time for all arenas, as by its key. */
+static void
+set_time(int64_t ms)
+{
+
+	ATF_REQUIRE(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, ms));
+	set_overdue(decay_now());
 }
 
 /* Take n blocks and give all back: that much is dirty then, or in stock. */
@@ -186,7 +197,7 @@ ATF_TC_HEAD(decay_times, tc)
 ATF_TC_BODY(decay_times, tc)
 {
 	ATF_CHECK_EQ(conf.dirty_decay_ms, decay_of_all());
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 700));
+	set_time(700);
 	ATF_CHECK_EQ(700, decay_of_all());
 	(void)set_bind();
 	ATF_CHECK_EQ(1, set_bind()->ind);
@@ -249,7 +260,7 @@ ATF_TC_BODY(by_time, tc)
 	uint64_t start;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 300));
+	set_time(300);
 	make_dirty(a, 4, KIB(100));
 	make_dirty(a, 1, MIB(3));
 	start = now;
@@ -278,7 +289,7 @@ ATF_TC_BODY(evenly, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 32000));
+	set_time(32000);
 	/* What stays keeps the cap high; each region half of it is freed. */
 	for (i = 0; i < nitems(p); i++)
 		p[i] = take_large(a, MIB(1));
@@ -322,8 +333,8 @@ ATF_TC_BODY(briefly, tc)
 
 	a = set_bind();
 	p = take_large(a, MIB(256));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 200));
+	set_time(0);
+	set_time(200);
 	make_dirty(a, 64, MIB(3));
 	ATF_REQUIRE(dirty() >= MIB(150));
 	now += 400;
@@ -361,7 +372,7 @@ ATF_TC_BODY(in_time, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 300));
+	set_time(300);
 	for (i = 0; i < nitems(size); i++)
 		p[i] = take_large(a, size[i]);
 	make_dirty(a, 1, KIB(300));
@@ -389,7 +400,7 @@ ATF_TC_BODY(at_once, tc)
 	unsigned int i;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	set_time(0);
 	for (i = 0; i < nitems(sizes); i++) {
 		make_dirty(a, 2, sizes[i]);
 		ATF_CHECK_EQ_MSG(0, dirty(), "%zu KiB: %zu", sizes[i] >> 10,
@@ -413,7 +424,7 @@ ATF_TC_BODY(at_once, tc)
 	set_tick(now + DECAY_LEFT);
 	ATF_CHECK_EQ(0, dirty());
 
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, -1));
+	set_time(-1);
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)
 		set_tick(DECAY_NEVER - 1);

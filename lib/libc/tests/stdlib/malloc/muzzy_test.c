@@ -9,6 +9,7 @@
 
 #include "clock_test_subr.h"
 #include "dsm_set.h"
+#include "dsm_set_purge.h"
 #include "mallctl_test_subr.h"
 #include "unit_test_subr.h"
 
