@@ -18,6 +18,17 @@ naive(const uint64_t *map, bool set, unsigned int from, unsigned int end)
 	return (from);
 }
 
+static bool
+run_agrees(const uint64_t *map, unsigned int from, unsigned int end)
+{
+	unsigned int at = from, first = naive(map, true, from, end), start;
+
+	if (first == end)
+		return (!bits_next_run(map, &at, &start, end));
+	return (bits_next_run(map, &at, &start, end) && start == first &&
+	    at == naive(map, false, first, end));
+}
+
 /* All functions of dsm_bits.h over [from, end) of one map. */
 static bool
 bits_agree(const uint64_t *map, unsigned int from, unsigned int end)
@@ -37,7 +48,7 @@ bits_agree(const uint64_t *map, unsigned int from, unsigned int end)
 			return (false);
 		n += in && bits_test(map, i);
 	}
-	return (bits_count(map, from, end) == n &&
+	return (bits_count(map, from, end) == n && run_agrees(map, from, end) &&
 	    bits_next_set(map, from, end) == naive(map, true, from, end) &&
 	    bits_next_clear(map, from, end) == naive(map, false, from, end));
 }
