@@ -302,6 +302,20 @@ ATF_TC_BODY(slows_down, tc)
 	cache_leave();
 }
 
+/* 64 slots of 64 bytes, so that there are some at hand: how many. */
+static unsigned int
+come_and_go(struct cache *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		v[i] = cache_malloc(c, 5);
+	for (i = 0; i < 64; i++)
+		cache_free(c, v[i], 5);
+	ATF_REQUIRE(cached(c, 5) >= 16);
+	return (cached(c, 5));
+}
+
 /* A look at the clock, so many ms after stacks were trimmed. */
 static void
 look(struct cache *c, unsigned int ms)
@@ -341,12 +355,7 @@ ATF_TC_BODY(ticks, tc)
 
 	/* Not due by itself meanwhile, however long the above took. */
 	c->trimmed = decay_now();
-	for (i = 0; i < 64; i++)
-		v[i] = cache_malloc(c, 5);
-	for (i = 0; i < 64; i++)
-		cache_free(c, v[i], 5);
-	n = cached(c, 5);
-	ATF_REQUIRE(n >= 16);
+	n = come_and_go(c);
 	/* It was filled since the last look: no. */
 	look(c, 2000);
 	ATF_CHECK_EQ(n, cached(c, 5));
@@ -377,17 +386,12 @@ ATF_TC_BODY(wanted_back, tc)
 {
 	struct set other = { .wanting = 7 }, *own;
 	struct cache *c;
-	unsigned int i, n;
+	unsigned int n;
 
 	c = cache_enter();
 	ATF_REQUIRE(c != NULL);
 	own = c->arena->set;
-	for (i = 0; i < 64; i++)
-		v[i] = cache_malloc(c, 5);
-	for (i = 0; i < 64; i++)
-		cache_free(c, v[i], 5);
-	n = cached(c, 5);
-	ATF_REQUIRE(n >= 16);
+	n = come_and_go(c);
 	look(c, 0);
 	ATF_CHECK_EQ(n, cached(c, 5));
 	own->wanting++;
@@ -395,11 +399,7 @@ ATF_TC_BODY(wanted_back, tc)
 	ATF_CHECK_EQ(n / 8, cached(c, 5));
 	/* Once; and who comes to serve another set is not asked for what that
 	 * wanted before. */
-	for (i = 0; i < 64; i++)
-		v[i] = cache_malloc(c, 5);
-	for (i = 0; i < 64; i++)
-		cache_free(c, v[i], 5);
-	n = cached(c, 5);
+	n = come_and_go(c);
 	look(c, 0);
 	ATF_CHECK_EQ(n, cached(c, 5));
 	c->arena->set = &other;
