@@ -258,23 +258,32 @@ set_visit(struct set *s, struct budget *b, uint64_t now)
 	}
 }
 
-/* With a decay time of 0 everything goes, and who makes it dirty pays. */
+/* A visit that was begun, by a budget, and ends.  With a decay time of 0
+ * everything goes. */
+static void
+set_due_by(struct set *s, struct budget *b, uint64_t now)
+{
+
+	set_ease(s, b, now);
+	if (load_rlx(&s->decay.ms) == 0) {
+		store_rlx(&s->decay.thin, 0);
+		set_purge(s, b, now);
+	} else
+		set_visit(s, b, now);
+	set_eased(s, b);
+	decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now),
+	    b->more, now);
+}
+
+/* With a decay time of 0 who makes it dirty pays. */
 static void
 set_due(struct set *s, uint64_t now, uint64_t ns)
 {
 	struct budget b = BUDGET_ALL;
 
-	if (load_rlx(&s->decay.ms) == 0) {
-		set_ease(s, &b, now);
-		set_purge(s, &b, now);
-	} else {
+	if (load_rlx(&s->decay.ms) != 0)
 		b = decay_budget(&s->decay, now, ns);
-		set_ease(s, &b, now);
-		set_visit(s, &b, now);
-	}
-	set_eased(s, &b);
-	decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now), b.more,
-	    now);
+	set_due_by(s, &b, now);
 }
 
 /* A visit to what is muzzy: extents, then pages of regions, in turn likewise. */
@@ -425,7 +434,8 @@ set_settle(void)
 	struct set *s;
 
 	SETS(s)
-		if (load_rlx(&s->decay.ms) == 0 && set_owes(s))
+		if (load_rlx(&s->decay.ms) == 0 && (set_owes(s) ||
+		    load_rlx(&s->decay.thin) != 0))
 			set_at_once(s, now);
 }
 
@@ -435,13 +445,8 @@ set_decay_now(struct set *s, uint64_t now)
 {
 	struct budget b = BUDGET_ALL;
 
-	if (decay_enter(&s->decay, now)) {
-		set_ease(s, &b, now);
-		set_visit(s, &b, now);
-		set_eased(s, &b);
-		decay_end(&s->decay, set_is_amid(s) || set_is_due_again(s, now),
-		    false, now);
-	}
+	if (decay_enter(&s->decay, now))
+		set_due_by(s, &b, now);
 	b = (struct budget)BUDGET_ALL;
 	if (decay_enter(&s->muzzy, now)) {
 		set_visit_muzzy(s, &b, now);

@@ -423,12 +423,61 @@ ATF_TC_BODY(at_once, tc)
 	make_dirty(a, 1, KIB(40));
 	set_tick(now + DECAY_LEFT);
 	ATF_CHECK_EQ(0, dirty());
+	a->set->decay.visited = now + 1000;
+	make_dirty(a, 1, KIB(40));
+	ATF_CHECK(set_decay(ARENA_ALL, false));
+	ATF_CHECK_EQ(0, dirty());
 
 	set_time(-1);
 	make_dirty(a, 10, MIB(3));
 	for (i = 0; i < 3; i++)
 		set_tick(DECAY_NEVER - 1);
 	ATF_CHECK(dirty() >= 10 * MIB(3));
+}
+
+ATF_TC(thinned_at_once);
+ATF_TC_HEAD(thinned_at_once, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With a decay time of 0 slabs that thin "
+	    "out in the millisecond of the last purge do not stay so, be "
+	    "nothing dirty");
+}
+ATF_TC_BODY(thinned_at_once, tc)
+{
+	static void *v[4096];
+	struct arena *a;
+	struct bin *b;
+	char *p;
+	unsigned int i, round;
+
+	a = set_bind();
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	b = arena_bin(a, 5);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < nitems(v); i++)
+			if (round == 0 || i % 256 != 0) {
+				ATF_REQUIRE_EQ(1, bin_fill(b, v + i, 1));
+				memset(v[i], 1, 64);
+			}
+		p = v[256 * 3];
+		now = decay_now();
+		a->set->decay.visited = now + 1000;
+		for (i = 0; i < nitems(v); i++)
+			if (i % 256 != 0)
+				bin_flush(b, v + i, 1, now);
+		set_freed(a, now);
+		ATF_CHECK_EQ(0, dirty());
+		ATF_CHECK_EQ(64, all_bytes(p + 4096, 64, 1));
+		/* Who comes by, or wants to know. */
+		if (round < 2)
+			set_tick(now + DECAY_LEFT);
+		else
+			set_settle();
+		ATF_CHECK_EQ_MSG(64, all_bytes(p + 4096, 64, 0), "round %u",
+		    round);
+		ATF_CHECK_EQ(64, all_bytes(p, 64, 1));
+	}
 }
 
 ATF_TC(by_amount);
@@ -474,6 +523,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, briefly);
 	ATF_TP_ADD_TC(tp, in_time);
 	ATF_TP_ADD_TC(tp, at_once);
+	ATF_TP_ADD_TC(tp, thinned_at_once);
 	ATF_TP_ADD_TC(tp, by_amount);
 
 	return (atf_no_error());
