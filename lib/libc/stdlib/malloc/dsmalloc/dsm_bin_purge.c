@@ -16,11 +16,15 @@
 #define	BIN_ROUND	16
 #define	BIN_SLABS(b)							\
 	DSM_MAX(BUDGET_BATCH / slab_geom[(b)->class].bytes, 1u)
+/* Slabs to look at before the lock is dropped and taken again: a bin may have a
+ * hundred thousand of which nothing goes any more. */
+#define	BIN_LOOKS	64
 
 void
 bin_spare(struct bin *b, uint64_t now)
 {
 	struct slab *next, *s;
+	unsigned looks = BIN_LOOKS;
 
 	lock_take(&b->lock);
 	b->round++;
@@ -30,8 +34,9 @@ bin_spare(struct bin *b, uint64_t now)
 		b->current = NULL;
 		(void)bin_relist(b, s, now);
 	}
+	/* One that lies further behind is purged like others. */
 	for (s = TAILQ_FIRST(&b->list[SLAB_LISTS - 1]); s != NULL &&
-	    b->nempty > 0; s = next) {
+	    b->nempty > 0 && looks-- > 0; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (slab_is_empty(s) && s->owed == 0) {
 			bin_unlist(b, s);
@@ -64,25 +69,29 @@ bin_seen(struct bin *b, struct slab *s, uint8_t kept)
  * Take sparse slabs that this round has not seen off their lists; not those
  * that have been purged, until about half of the slots that were taken then are
  * free: of a quarter of them, here and there, hardly a page is free, and when
- * few are left, in threads' stacks, nearly all are.
+ * few are left, in threads' stacks, nearly all are.  False: there are no more.
  */
-static unsigned
-bin_sparse(struct bin *b, struct slab **v, unsigned max)
+static bool
+bin_sparse(struct bin *b, struct slab **v, unsigned max, unsigned *n)
 {
 	struct slab *s;
-	unsigned k, n = 0;
+	unsigned k, looks = BIN_LOOKS;
 
 	LOCK_ASSERT(&b->lock);
+	*n = 0;
 	for (k = 1; k < SLAB_LISTS; k++)
-		while (n < max && (s = TAILQ_FIRST(&b->list[k])) != NULL &&
-		    s->seen != b->round)
+		while ((s = TAILQ_FIRST(&b->list[k])) != NULL &&
+		    s->seen != b->round) {
+			if (*n == max || looks-- == 0)
+				return (true);
 			if (bin_kept(s) >= s->kept)
 				bin_seen(b, s, s->kept);
 			else {
 				bin_unlist(b, s);
-				v[n++] = s;
+				v[(*n)++] = s;
 			}
-	return (n);
+		}
+	return (false);
 }
 
 /* Ranges of free pages of one set that wait to be purged together. */
@@ -167,11 +176,12 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 	struct bin_ranges br;
 	size_t before, bytes = bu->bytes;
 	unsigned done, i, n;
+	bool more;
 
 	do {
 		before = bu->bytes;
 		lock_take(&b->lock);
-		n = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)));
+		more = bin_sparse(b, v, DSM_MIN(NITEMS(v), BIN_SLABS(b)), &n);
 		lock_drop(&b->lock);
 		br.n = 0;
 		br.bytes = 0;
@@ -180,6 +190,7 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 			given[done] = bin_purge_slab(v[done], &br, bu);
 			done++;
 		}
+		more |= done < n;
 		bin_give(&br, bu);
 		lock_take(&b->lock);
 		for (i = 0; i < n; i++)
@@ -188,7 +199,7 @@ bin_purge(struct bin *b, struct budget *bu, uint64_t now)
 				    SLAB_WHOLE);
 		bin_unlock(b, now);
 		/* Slabs of which nothing goes take time all the same. */
-	} while (n != 0 && budget_left(bu) && (bu->bytes != before ||
+	} while (more && budget_left(bu) && (bu->bytes != before ||
 	    !budget_late(bu)));
 	return (bu->bytes - bytes);
 }

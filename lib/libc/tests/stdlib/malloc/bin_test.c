@@ -425,6 +425,70 @@ ATF_TC_BODY(region, tc)
 	ATF_CHECK(!fake.wrong);
 }
 
+/* Slabs on a list that the bin's round has come by. */
+static unsigned int
+count_seen(struct bin *b)
+{
+	struct slab *s;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < SLAB_LISTS; i++)
+		TAILQ_FOREACH(s, &b->list[i], link)
+			n += s->seen == b->round;
+	return (n);
+}
+
+ATF_TC(many);
+ATF_TC_HEAD(many, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "Slabs that have nothing left to give "
+	    "do not keep the bin's lock, nor a visit, however many there are");
+}
+ATF_TC_BODY(many, tc)
+{
+	struct budget late = BUDGET_ALL;
+	unsigned int i, n, nslabs = 400, per;
+	struct slab *s;
+
+	setup(OTHER);
+	per = nslots(OTHER);
+	n = nslabs * per;
+	ATF_REQUIRE(n <= MAXV);
+	fill(&bins[0], n, 8);
+	thin(&bins[0], n, per, 1);
+	ATF_CHECK(purge(&bins[0]) != 0);
+	bin_spare(&bins[0], 1);
+	late.until = 1;
+	ATF_CHECK_EQ(0, bin_purge(&bins[0], &late, 1));
+	ATF_CHECK(late.more);
+	ATF_CHECK(count_seen(&bins[0]) > 0);
+	ATF_CHECK_MSG(count_seen(&bins[0]) < 100, "%u",
+	    count_seen(&bins[0]));
+	/* It goes on where it was. */
+	for (i = 0; i < nslabs && late.more; i++) {
+		late.more = false;
+		ATF_CHECK_EQ(0, bin_purge(&bins[0], &late, 1));
+	}
+	ATF_CHECK_MSG(count_seen(&bins[0]) >= nslabs - 1, "%u",
+	    count_seen(&bins[0]));
+	/* An empty one behind them all is left where it is, purged. */
+	for (i = 0; i < n; i += per)
+		if (((struct slab *)map_span(map_find(v[i])))->list !=
+		    SLAB_UNLISTED)
+			break;
+	bin_flush(&bins[0], v + i, 1, 1);
+	ATF_CHECK_EQ(1, bins[0].nempty);
+	ATF_CHECK_EQ((size_t)per * 4096, bin_purge(&bins[0], &late, 1));
+	s = TAILQ_LAST(&bins[0].list[SLAB_LISTS - 1], slab_head);
+	ATF_CHECK(slab_is_empty(s));
+	n = bins[0].curslabs;
+	bin_spare(&bins[0], 1);
+	ATF_CHECK_EQ(n, bins[0].curslabs);
+	ATF_CHECK(bin_valid(&bins[0]));
+	ATF_CHECK(!fake.wrong);
+}
+
 ATF_TC(foreign);
 ATF_TC_HEAD(foreign, tc)
 {
@@ -546,6 +610,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, sparse);
 	ATF_TP_ADD_TC(tp, sparser);
 	ATF_TP_ADD_TC(tp, region);
+	ATF_TP_ADD_TC(tp, many);
 	ATF_TP_ADD_TC(tp, foreign);
 	ATF_TP_ADD_TC(tp, no_memory);
 	ATF_TP_ADD_TC(tp, two_threads);
