@@ -303,26 +303,28 @@ set_grown_slow(struct set *s)
 #define	SET_AT_ONCE	KIB(64)
 
 static bool
-set_is_due_now(const struct set *s, const struct arena *a, uint64_t now)
+set_is_due_now(const struct set *s, size_t stock, uint64_t now)
 {
 
 	return (load_rlx(&s->decay.ms) == 0 &&
-	    (now > load_rlx(&s->decay.visited) || set_dirty(s) +
-	    load_rlx(&a->large.stock_bytes) >= SET_AT_ONCE));
+	    (now > load_rlx(&s->decay.visited) ||
+	    set_dirty(s) + stock >= SET_AT_ONCE));
 }
 
 static void DSM_NOINLINE
 set_freed_slow(struct arena *a, uint64_t now)
 {
+	size_t stock = load_rlx(&a->large.stock_bytes);
 	struct set *s = load_acq(&a->set);
 
 	if (load_rlx(&a->large.nstock) != 0)
 		decay_stir(&s->decay);
-	/* It may have freed what is of a set that it was in before. */
-	for (; s != NULL && !hooks_within(); s = s->before) {
+	/* It may have freed what is of a set that it was in before, of which
+	 * nothing is in stock. */
+	for (; s != NULL && !hooks_within(); s = s->before, stock = 0) {
 		if (set_dirty(s) > load_rlx(&s->look))
 			set_cap(s);
-		if (set_is_due_now(s, a, now))
+		if (set_is_due_now(s, stock, now))
 			set_at_once(s, now);
 	}
 }

@@ -5,6 +5,7 @@
  * global, so each case, a process of its own, starts from new ones.
  */
 
+#include "dsm_apart.h"
 #include "dsm_arena.h"
 #include "dsm_conf.h"
 #include "dsm_map.h"
@@ -480,6 +481,32 @@ ATF_TC_BODY(thinned_at_once, tc)
 	}
 }
 
+ATF_TC(of_before);
+ATF_TC_HEAD(of_before, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "What an arena with a decay time of its "
+	    "own has in stock does not have those purged that it has left");
+}
+ATF_TC_BODY(of_before, tc)
+{
+	struct arena *a;
+	struct set *before;
+
+	a = set_bind();
+	(void)set_bind();
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	before = a->set;
+	ATF_REQUIRE_EQ(0, apart_own(a->ind));
+	ATF_REQUIRE_EQ(before, a->set->before);
+	ATF_CHECK(set_decay_ms_set(a->ind, PAGES_DIRTY, 10000));
+	now = decay_now() + 1000;
+	before->decay.visited = now;
+	make_dirty(a, 2, KIB(100));
+	ATF_CHECK(a->large.stock_bytes >= KIB(200));
+	ATF_CHECK(before->decay.visited > decay_now());
+}
+
 ATF_TC(by_amount);
 ATF_TC_HEAD(by_amount, tc)
 {
@@ -524,6 +551,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, in_time);
 	ATF_TP_ADD_TC(tp, at_once);
 	ATF_TP_ADD_TC(tp, thinned_at_once);
+	ATF_TP_ADD_TC(tp, of_before);
 	ATF_TP_ADD_TC(tp, by_amount);
 
 	return (atf_no_error());
