@@ -139,10 +139,11 @@ decay_set(struct decay *d, int64_t ms, uint64_t now)
 	store_rlx(&d->ms, ms);
 	store_rlx(&d->start, 0);
 	__atomic_store_n(&d->next, DECAY_NEVER, __ATOMIC_SEQ_CST);
-	if (ms == 0)
-		decay_due(d, now);
-	else
-		decay_arm(d, now);
+	if (ms < 0)
+		return;
+	/* Another may arm it meanwhile, by the time that it had. */
+	decay_begin_round(d, now);
+	decay_due(d, ms == 0 ? now : now + decay_step(d));
 }
 
 bool

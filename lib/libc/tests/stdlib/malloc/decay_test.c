@@ -12,6 +12,8 @@
 
 #define	NOW	((uint64_t)1000000)
 
+static int	stop;
+
 ATF_TC(deadlines);
 ATF_TC_HEAD(deadlines, tc)
 {
@@ -206,6 +208,43 @@ lower(void *arg)
 	return (NULL);
 }
 
+ATF_TC(meanwhile);
+ATF_TC_HEAD(meanwhile, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "A shorter time is in force at once, "
+	    "whoever arms it by the longer one at that moment");
+}
+static void *
+arm(void *arg)
+{
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		decay_arm(arg, NOW);
+	return (NULL);
+}
+ATF_TC_BODY(meanwhile, tc)
+{
+	static struct decay d;
+	unsigned int i, late = 0, pause;
+	pthread_t t;
+
+	decay_init(&d, 64);
+	ATF_REQUIRE_EQ(0, pthread_create(&t, NULL, arm, &d));
+	for (i = 0; i < 2000000; i++) {
+		decay_set(&d, 3600000, NOW);
+		/* A visit has begun, and ends in no time. */
+		__atomic_store_n(&d.next, DECAY_NEVER, __ATOMIC_SEQ_CST);
+		for (pause = i % 100; pause > 0; pause--)
+			(void)hide(pause);
+		decay_set(&d, 64, NOW);
+		late += decay_next(&d) != NOW + 1;
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	ATF_REQUIRE_EQ(0, pthread_join(t, NULL));
+	ATF_CHECK_MSG(late == 0, "%u", late);
+}
+
 ATF_TC(the_word);
 ATF_TC_HEAD(the_word, tc)
 {
@@ -270,6 +309,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rounds);
 	ATF_TP_ADD_TC(tp, budgets);
 	ATF_TP_ADD_TC(tp, changes);
+	ATF_TP_ADD_TC(tp, meanwhile);
 	ATF_TP_ADD_TC(tp, the_word);
 	ATF_TP_ADD_TC(tp, the_clock);
 
