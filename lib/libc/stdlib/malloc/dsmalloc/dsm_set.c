@@ -32,6 +32,7 @@ set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
 	decay_init(&s->decay, dirty_ms);
 	s->eager = dirty_ms == 0;
 	decay_init(&s->muzzy, muzzy_ms);
+	s->stuck = 0;
 	s->look = set_dirty_least();
 	s->capping = false;
 	store_rlx(&s->peak, 0);

@@ -93,6 +93,8 @@ struct set {
 	uint64_t	 muzzy_round;	/* the same of what is muzzy */
 	bool		 muzzy_stage;
 	/* Atomic. */
+	size_t		 stuck;		/* dirty bytes that did not go when all
+					   was to */
 	size_t		 look;		/* dirty bytes to look at the cap at */
 	bool		 capping;	/* the cap was exceeded; less is to
 					   stay before that is over */

@@ -298,17 +298,21 @@ set_grown_slow(struct set *s)
  * With a decay time of 0 a batch that frees block after block would have each
  * one purged by a call of its own, and every call interrupts all processors
  * that the program runs on: what is freed within a millisecond goes together,
- * or as so much of it has come.  Who comes last leaves no more than that.
+ * or as so much of it has come.  Who comes last leaves no more than that.  What
+ * the last visit had to leave does not count: all is looked at each time.
  */
 #define	SET_AT_ONCE	KIB(64)
 
 static bool
 set_is_due_now(const struct set *s, size_t stock, uint64_t now)
 {
+	size_t dirty = set_dirty(s) + stock, stuck = load_rlx(&s->stuck);
 
-	return (load_rlx(&s->decay.ms) == 0 &&
-	    (now > load_rlx(&s->decay.visited) ||
-	    set_dirty(s) + stock >= SET_AT_ONCE));
+	if (load_rlx(&s->decay.ms) != 0)
+		return (false);
+	if (now > load_rlx(&s->decay.visited))
+		return (dirty > stuck || load_rlx(&s->decay.thin) != 0);
+	return (dirty >= stuck + SET_AT_ONCE);
 }
 
 static void DSM_NOINLINE

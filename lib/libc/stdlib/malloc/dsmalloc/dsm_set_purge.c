@@ -268,6 +268,7 @@ set_due_by(struct set *s, struct budget *b, uint64_t now)
 	if (load_rlx(&s->decay.ms) == 0) {
 		store_rlx(&s->decay.thin, 0);
 		set_purge(s, b, now);
+		store_rlx(&s->stuck, set_dirty(s));
 	} else
 		set_visit(s, b, now);
 	set_eased(s, b);

@@ -5,6 +5,8 @@
  * global, so each case, a process of its own, starts from new ones.
  */
 
+#include <errno.h>
+
 #include "dsm_apart.h"
 #include "dsm_arena.h"
 #include "dsm_conf.h"
@@ -481,6 +483,40 @@ ATF_TC_BODY(thinned_at_once, tc)
 	}
 }
 
+ATF_TC(stuck);
+ATF_TC_HEAD(stuck, tc)
+{
+
+	atf_tc_set_md_var(tc, "descr", "With a decay time of 0 what cannot go "
+	    "is not tried again at each free, until more is dirty");
+}
+ATF_TC_BODY(stuck, tc)
+{
+	struct arena *a;
+	struct decay *d;
+
+	a = set_bind();
+	d = &a->set->decay;
+	make_dirty(a, 4, KIB(100));
+	if (mlockall(MCL_CURRENT) != 0)
+		atf_tc_skip("mlockall: %s", strerror(errno));
+	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	set_overdue(decay_now());
+	ATF_CHECK_EQ(0, a->large.nstock);
+	ATF_CHECK(dirty() >= KIB(400));
+	d->visited = 5;
+	set_freed(a, now);
+	ATF_CHECK_EQ(5, d->visited);
+	make_dirty(a, 2, KIB(100));
+	ATF_CHECK_EQ(5, d->visited);
+	make_dirty(a, 12, KIB(100));
+	ATF_CHECK_EQ(now, d->visited);
+	/* Free again to go, and more of it. */
+	ATF_CHECK_EQ(0, munlockall());
+	make_dirty(a, 24, KIB(100));
+	ATF_CHECK_EQ(0, dirty());
+}
+
 ATF_TC(of_before);
 ATF_TC_HEAD(of_before, tc)
 {
@@ -551,6 +587,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, in_time);
 	ATF_TP_ADD_TC(tp, at_once);
 	ATF_TP_ADD_TC(tp, thinned_at_once);
+	ATF_TP_ADD_TC(tp, stuck);
 	ATF_TP_ADD_TC(tp, of_before);
 	ATF_TP_ADD_TC(tp, by_amount);
 
