@@ -329,7 +329,7 @@ base_free(enum base_type type, void *p, size_t size)
 	size = ROUND_UP(size, BASE_ALIGN);
 	if (size > CHUNK_BYTES / 2) {
 		size = ROUND_UP(size, os_page);
-		os_unmap(p, size);
+		(void)os_unmap(p, size);
 		base_count(-size);
 		return;
 	}

@@ -63,8 +63,9 @@ struct decay {
 					   begun anew */
 	uint64_t	visited;	/* atomic; when last */
 	uint32_t	busy;		/* atomic; a visit is on */
-	uint32_t	thin;		/* atomic; since the round began slabs
-					   have become sparse */
+	uint32_t	thin;		/* atomic; since the round began, or
+					   all was to go, slabs have become
+					   sparse */
 };
 
 DSM_HIDDEN uint64_t	decay_clock;		/* ms, as last read by anyone */

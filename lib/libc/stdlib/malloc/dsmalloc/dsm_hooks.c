@@ -39,8 +39,7 @@ default_dalloc(struct hooks *h, void *addr, size_t size, bool committed,
 	(void)h;
 	(void)committed;
 	(void)ind;
-	os_unmap(addr, size);
-	return (false);
+	return (!os_unmap(addr, size));
 }
 
 static void

@@ -28,13 +28,12 @@
 size_t		os_page;
 unsigned	os_page_shift;
 
-/* Trimming and giving back may fail when the process has too many mappings;
- * then the address space is lost, but nothing else is wrong. */
-void
+/* A part of a mapping may stay when the process has too many of them. */
+bool
 os_unmap(void *addr, size_t size)
 {
 
-	(void)os_call3(SYS_munmap, (long)addr, (long)size, 0);
+	return (os_call3(SYS_munmap, (long)addr, (long)size, 0) == 0);
 }
 
 void *

@@ -56,7 +56,8 @@ void	 os_init(void);
 void	*os_map(size_t size, size_t align);
 /* The same exactly at addr, never over another mapping; false when taken. */
 bool	 os_map_at(void *addr, size_t size);
-void	 os_unmap(void *addr, size_t size);
+/* False: it stays, and where nobody keeps it its address space is lost. */
+bool	 os_unmap(void *addr, size_t size);
 /* Move a mapping's pages to the dsize bytes at dst (mapped, overwritten), at
  * least as many; what is more is fresh.  The old range is gone on success.
  * *lost: it failed, and dst is no longer mapped. */

@@ -92,9 +92,9 @@ os_trim(uintptr_t base, size_t mapped, size_t size, size_t align)
 	start = ROUND_UP(base, align);
 	end = start + size;
 	if (start > base)
-		os_unmap((void *)base, start - base);
+		(void)os_unmap((void *)base, start - base);
 	if (base + mapped > end)
-		os_unmap((void *)end, base + mapped - end);
+		(void)os_unmap((void *)end, base + mapped - end);
 	return ((void *)start);
 }
 
@@ -110,7 +110,7 @@ os_map(size_t size, size_t align)
 	if (p == NULL || align <= os_page ||
 	    ((uintptr_t)p & (align - 1)) == 0)
 		return (p);
-	os_unmap(p, size);
+	(void)os_unmap(p, size);
 	if (__builtin_add_overflow(size, align - os_page, &over))
 		return (NULL);
 	p = os_mmap(NULL, over, OS_RW, OS_ANON);
@@ -132,7 +132,7 @@ os_try_map_at(void *addr, size_t size)
 	if (os_failed(r))
 		return (-r);
 	/* Before Linux 4.17 the flag is ignored, the address a hint. */
-	os_unmap((void *)r, size);
+	(void)os_unmap((void *)r, size);
 	return (EEXIST);
 }
 
@@ -201,7 +201,7 @@ os_try_zeroes(void *addr)
 	if (os_madvise((void *)(uintptr_t)p, os_page, MADV_DONTNEED))
 		answer = *p == 0 ? OS_YES : OS_NO;
 	if (own != NULL)
-		os_unmap(own, os_page);
+		(void)os_unmap(own, os_page);
 	else if (answer == OS_NO)
 		answer = OS_UNKNOWN;
 	/* Nothing learnt: ask again. */

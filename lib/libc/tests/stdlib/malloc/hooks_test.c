@@ -201,6 +201,8 @@ ATF_TC_BODY(defaults, tc)
 	ATF_REQUIRE(p != NULL);
 	/* At an address: never over what is there. */
 	ATF_CHECK_EQ(NULL, h->alloc(h, p, size, os_page, &zero, &commit, 0));
+	/* What stays is not said to have gone. */
+	ATF_CHECK(h->dalloc(h, p + 1, size, true, 0));
 	ATF_CHECK(!h->dalloc(h, p, size, true, 0));
 	ATF_CHECK_EQ(p, h->alloc(h, p, size, os_page, &zero, &commit, 0));
 

@@ -103,8 +103,7 @@ fake_dalloc(struct hooks *h, void *p, size_t size, bool committed,
 	f = fake_of(h, ind);
 	f->ndalloc++;
 	f->mapped -= size;
-	os_unmap(p, size);
-	return (false);
+	return (!os_unmap(p, size));
 }
 
 static inline bool
