@@ -47,9 +47,9 @@
  *	map		making a leaf
  *	base		metadata
  * Under those from bin to base no system call is made but to map or unmap
- * address space and to say of it that huge pages are wanted or not, and once to
- * ask whether there are any: no purge, but of what held the allocator's own
- * records.
+ * address space and to say of it that huge pages are wanted or not, once to ask
+ * whether there are any, and to wake the thread that sleeps until something is
+ * due: no purge, but of what held the allocator's own records.
  * Nothing of the program's is called under any, extent hooks neither, but
  * malloc_message() on the way to abort(), which no lock stops then
  * (lock_die()).

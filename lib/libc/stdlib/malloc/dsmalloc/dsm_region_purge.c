@@ -302,7 +302,8 @@ region_give_back(struct region *r, unsigned page, size_t size, uint64_t now)
 		purged_add(&rs->purged[PAGES_DIRTY], how.calls, size);
 	region_put(&h, gone ? LEFT_CLEAN : LEFT_DIRTY, now);
 	lock_drop(&rs->lock);
-	if (!gone)
+	/* The pages of a huge one that could not be broken up have memory. */
+	if (!gone || load_rlx(&rs->dirty) != 0)
 		decay_stir(rs->pool->decay);
 }
 

@@ -32,7 +32,8 @@ set_start(struct set *s, int64_t dirty_ms, int64_t muzzy_ms)
 	decay_init(&s->decay, dirty_ms);
 	s->eager = dirty_ms == 0;
 	decay_init(&s->muzzy, muzzy_ms);
-	s->stuck = 0;
+	s->stuck = s->still = s->sparse = 0;
+	s->tried = false;
 	s->look = set_dirty_least();
 	s->capping = false;
 	store_rlx(&s->peak, 0);
@@ -295,15 +296,6 @@ set_spread(unsigned n)
 		return;
 	store_rlx(&set_most, n);
 	add_rlx(&set_spreads, 1);
-}
-
-/* Bytes of pages in use. */
-static size_t
-set_taken(const struct set *s)
-{
-
-	return ((load_rlx(&s->regions.used) << os_page_shift) +
-	    load_rlx(&s->regions.direct));
 }
 
 size_t

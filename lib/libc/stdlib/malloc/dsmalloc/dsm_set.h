@@ -214,6 +214,14 @@ set_muzzy(const struct set *s)
 	return ((load_rlx(&s->regions.muzzy) << os_page_shift) +
 	    load_rlx(&s->pool.held[PAGES_MUZZY]));
 }
+/* Bytes of pages that are taken: by slabs, and blocks in use or in stock. */
+static inline size_t
+set_taken(const struct set *s)
+{
+
+	return ((load_rlx(&s->regions.used) << os_page_shift) +
+	    load_rlx(&s->regions.direct));
+}
 /* The dirty ones and large blocks in stock; *active: all others of its pages
  * that are taken. */
 size_t	 set_pages(const struct set *, size_t *active);

@@ -401,6 +401,7 @@ ATF_TC_BODY(at_once, tc)
 	static const size_t sizes[] = { KIB(40), KIB(600), MIB(3) };
 	struct arena *a;
 	unsigned int i;
+	void *p;
 
 	a = set_bind();
 	set_time(0);
@@ -429,6 +430,15 @@ ATF_TC_BODY(at_once, tc)
 	a->set->decay.visited = now + 1000;
 	make_dirty(a, 1, KIB(40));
 	ATF_CHECK(set_decay(ARENA_ALL, false));
+	ATF_CHECK_EQ(0, dirty());
+	/* A 128th of 24 MiB is 192 KiB. */
+	p = take_large(a, MIB(24));
+	a->set->decay.visited = now + 1000;
+	make_dirty(a, 4, KIB(40));
+	ATF_CHECK(dirty() >= 4 * KIB(40));
+	make_dirty(a, 5, KIB(40));
+	ATF_CHECK_EQ(0, dirty());
+	give_large(a, p);
 	ATF_CHECK_EQ(0, dirty());
 
 	set_time(-1);
