@@ -43,7 +43,7 @@ struct budget {
 	bool		 lazy;		/* and how, if it is dirty */
 	bool		 every;		/* page, whatever that breaks up */
 	uint64_t	 now;		/* since when it is muzzy then, ms */
-	bool		 tried;		/* to purge pages of regions */
+	bool		 tried;		/* pages of regions, and some went */
 	bool		 reaps;		/* tell of a huge page broken up: */
 	struct region	*broken;	/* busy, for region_reaped() */
 };

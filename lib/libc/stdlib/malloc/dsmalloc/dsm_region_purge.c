@@ -346,8 +346,9 @@ regions_purge_held(struct regions *rs, struct region_purge *rp,
 	bool failed;
 	size_t bytes;
 
-	b->tried = true;
 	done = regions_give(rs, rp, b, &how);
+	/* What is locked in memory is not worth coming for again and again. */
+	b->tried |= done != 0;
 	failed = done < rp->n && !how.lazy && budget_left(b);
 	lock_take(&rs->lock);
 	/* The next time others are to have their turn. */

@@ -115,6 +115,7 @@ ATF_TC_HEAD(purge_fails, tc)
 }
 ATF_TC_BODY(purge_fails, tc)
 {
+	struct budget b = BUDGET_ALL;
 	struct run r[NRUNS];
 	unsigned int i;
 
@@ -122,13 +123,19 @@ ATF_TC_BODY(purge_fails, tc)
 	fake.purge_left = 0;
 	for (i = 0; i < 3; i++)
 		ATF_CHECK_EQ(0, purge(REGIONS_OLD, SIZE_MAX));
+	regions_pass(&regions, PAGES_DIRTY);
+	ATF_CHECK_EQ(0, regions_purge(&regions, REGIONS_ALL, REGIONS_PASS, &b));
+	ATF_CHECK(!b.tried);
 	ATF_CHECK_EQ(0, purge(REGIONS_ALL, SIZE_MAX));
 	ATF_CHECK_EQ(NRUNS, regions.dirty);
 	fake.purge_left = 100;
 	ATF_CHECK_EQ(100 * os_page, purge(REGIONS_ALL, SIZE_MAX));
 	ATF_CHECK_EQ(NRUNS - 100, regions.dirty);
 	fake.purge_left = UINT32_MAX;
-	ATF_CHECK_EQ((NRUNS - 100) * os_page, purge(REGIONS_ALL, SIZE_MAX));
+	regions_pass(&regions, PAGES_DIRTY);
+	ATF_CHECK_EQ((NRUNS - 100) * os_page, regions_purge(&regions,
+	    REGIONS_ALL, REGIONS_PASS, &b));
+	ATF_CHECK(b.tried);
 	ATF_CHECK(all_valid());
 }
 
