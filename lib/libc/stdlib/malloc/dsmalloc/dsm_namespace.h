@@ -453,7 +453,6 @@
 #define	cache_malloc	__dsm_cache_malloc
 #define	cache_malloc_none	__dsm_cache_malloc_none
 #define	cache_move	__dsm_cache_move
-#define	cache_serve	__dsm_cache_serve
 #define	cache_postfork	__dsm_cache_postfork
 #define	cache_postfork_any	__dsm_cache_postfork_any
 #define	cache_postfork_child	__dsm_cache_postfork_child
@@ -461,6 +460,7 @@
 #define	cache_requests	__dsm_cache_requests
 #define	cache_self	__dsm_cache_self
 #define	cache_sentinel	__dsm_cache_sentinel
+#define	cache_serve	__dsm_cache_serve
 #define	cache_show	__dsm_cache_show
 #define	cache_tick_now	__dsm_cache_tick_now
 

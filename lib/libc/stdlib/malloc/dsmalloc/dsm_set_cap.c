@@ -300,8 +300,9 @@ set_grown_slow(struct set *s)
  * that the program runs on: what is freed within a millisecond goes together,
  * or as so much of it has come.  Who comes last leaves no more than that.  To
  * look for it takes some 300 ns for each MiB in use, as long as to purge 8 KiB
- * and have them back by page faults: so it is more, and later, where that is
- * much.  What the last visit had to leave does not count.
+ * and have them back by page faults: so it is more, and later, for a fiftieth
+ * of the time, where that is much.  What the last visit had to leave does not
+ * count.
  */
 #define	SET_AT_ONCE(used)	DSM_MAX(KIB(64), (used) / 128)
 #define	SET_AT_ONCE_MS(used)	(1 + (used) / MIB(64))

@@ -465,7 +465,7 @@ ATF_TC_BODY(thinned_at_once, tc)
 	unsigned int i, round;
 
 	a = set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	set_time(0);
 	b = arena_bin(a, 5);
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < nitems(v); i++)
@@ -510,8 +510,7 @@ ATF_TC_BODY(stuck, tc)
 	make_dirty(a, 4, KIB(100));
 	if (mlockall(MCL_CURRENT) != 0)
 		atf_tc_skip("mlockall: %s", strerror(errno));
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
-	set_overdue(decay_now());
+	set_time(0);
 	ATF_CHECK_EQ(0, a->large.nstock);
 	ATF_CHECK(dirty() >= KIB(400));
 	d->visited = 5;
@@ -541,7 +540,7 @@ ATF_TC_BODY(of_before, tc)
 
 	a = set_bind();
 	(void)set_bind();
-	ATF_CHECK(set_decay_ms_set(ARENA_ALL, PAGES_DIRTY, 0));
+	set_time(0);
 	before = a->set;
 	ATF_REQUIRE_EQ(0, apart_own(a->ind));
 	ATF_REQUIRE_EQ(before, a->set->before);
